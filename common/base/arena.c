@@ -20,7 +20,7 @@ enum {
 	ALIGN = 16,
 	FIRST_CHUNK = 8 * 1024,
 	MAX_CHUNK = 1024 * 1024,
-	CACHED_CHUNKS = UNDER_ASAN ? 0 : 64,
+	CACHED_CHUNKS = 64,
 	REDZONE = UNDER_ASAN ? ALIGN : 0,
 };
 
@@ -88,7 +88,7 @@ static bool cache_put(struct chunk *chunk)
 {
 	struct cache *c = &thread_cache;
 
-	if (chunk->size != FIRST_CHUNK || c->count >= CACHED_CHUNKS)
+	if (UNDER_ASAN || chunk->size != FIRST_CHUNK || c->count >= CACHED_CHUNKS)
 		return false;
 	if (!c->first) {
 		(void)pthread_once(&cache_once, cache_init);

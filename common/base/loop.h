@@ -8,7 +8,11 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* From what a callback is given (a task, timer, io, hook) to the struct it is embedded in. */
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 struct loop;
 
