@@ -27,23 +27,55 @@ struct more_settings {
 #define AT(field) offsetof(struct settings, field)
 
 static const struct config_item ITEMS[] = {
-	{ .name = "listen", .type = CONFIG_STR, .offset = AT(listen), .fallback = "127.0.0.1:0",
-		.min = 3, .max = 20, .help = "where to listen" },
-	{ .name = "in_flight", .type = CONFIG_INT, .offset = AT(in_flight), .fallback = "256",
-		.min = 1, .max = 10000, .help = "calls at once" },
-	{ .name = "fast", .type = CONFIG_BOOL, .offset = AT(is_fast), .fallback = "no",
+	{ .name = "listen",
+		.type = CONFIG_STR,
+		.offset = AT(listen),
+		.fallback = "127.0.0.1:0",
+		.min = 3,
+		.max = 20,
+		.help = "where to listen" },
+	{ .name = "in_flight",
+		.type = CONFIG_INT,
+		.offset = AT(in_flight),
+		.fallback = "256",
+		.min = 1,
+		.max = 10000,
+		.help = "calls at once" },
+	{ .name = "fast",
+		.type = CONFIG_BOOL,
+		.offset = AT(is_fast),
+		.fallback = "no",
 		.help = "hurry" },
-	{ .name = "timeout", .type = CONFIG_DURATION, .offset = AT(timeout_ms), .fallback = "10s",
-		.min = 100, .max = 3600000, .help = "patience" },
-	{ .name = "limit", .type = CONFIG_SIZE, .offset = AT(limit), .fallback = "4M",
+	{ .name = "timeout",
+		.type = CONFIG_DURATION,
+		.offset = AT(timeout_ms),
+		.fallback = "10s",
+		.min = 100,
+		.max = 3600000,
+		.help = "patience" },
+	{ .name = "limit",
+		.type = CONFIG_SIZE,
+		.offset = AT(limit),
+		.fallback = "4M",
 		.help = "largest message" },
-	{ .name = "level", .type = CONFIG_CHOICE, .offset = AT(level), .fallback = "info",
-		.choices = "debug|info|warn|error", .help = "of the log" },
-	{ .name = "key", .type = CONFIG_SECRET, .offset = AT(key), .fallback = "", .min = 4,
-		.max = 40, .help = "the master key" },
+	{ .name = "level",
+		.type = CONFIG_CHOICE,
+		.offset = AT(level),
+		.fallback = "info",
+		.choices = "debug|info|warn|error",
+		.help = "of the log" },
+	{ .name = "key",
+		.type = CONFIG_SECRET,
+		.offset = AT(key),
+		.fallback = "",
+		.min = 4,
+		.max = 40,
+		.help = "the master key" },
 };
 static const struct config_item MORE_ITEMS[] = {
-	{ .name = "bus_url", .type = CONFIG_STR, .offset = offsetof(struct more_settings, url),
+	{ .name = "bus_url",
+		.type = CONFIG_STR,
+		.offset = offsetof(struct more_settings, url),
 		.help = "the broker" },
 };
 
@@ -117,8 +149,8 @@ static enum config_outcome load(struct fixture *f, char **args, char **env)
 	return outcome;
 }
 
-#define ARGS(...) ((char *[]){ (char[]){ "crm-x" }, __VA_ARGS__ __VA_OPT__(,) NULL })
-#define ENV(...)  ((char *[]){ __VA_ARGS__ __VA_OPT__(,) NULL })
+#define ARGS(...) ((char *[]){ (char[]){ "crm-x" }, __VA_ARGS__ __VA_OPT__(, ) NULL })
+#define ENV(...)  ((char *[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
 #define URL       "CRM_BUS_URL=nats://x"
 
 static void defaults_apply_where_nothing_is_given(void **state)
@@ -151,8 +183,8 @@ static void the_command_line_wins_over_the_environment(void **state)
 
 static void variables_of_others_are_let_alone(void **state)
 {
-	assert_int_equal(load(*state, ARGS(), ENV("CRM_CONTACTS_SERVICE_HOST=10.0.0.1", URL)),
-		CONFIG_OK);
+	assert_int_equal(
+		load(*state, ARGS(), ENV("CRM_CONTACTS_SERVICE_HOST=10.0.0.1", URL)), CONFIG_OK);
 }
 
 static void values_are_read_by_their_type(void **state)
@@ -214,26 +246,29 @@ static void wrong_values_are_refused_with_name_and_range(void **state)
 		{ "--in-flight=", "--in-flight: wrong value ''; allowed: number, 1..10000\n" },
 		{ "--in-flight=1x", "--in-flight: wrong value '1x'; allowed: number, 1..10000\n" },
 		{ "--in-flight=99999999999999999999",
-			"--in-flight: wrong value '99999999999999999999'; allowed: number, 1..10000\n" },
+			"--in-flight: wrong value '99999999999999999999'; allowed: number, "
+			"1..10000\n" },
 		{ "--fast=maybe", "--fast: wrong value 'maybe'; allowed: true|false\n" },
-		{ "--timeout=10",
-			"--timeout: wrong value '10'; allowed: duration such as 250ms, 10s, 5m, 2h, "
-			"1d, 100ms..1h\n" },
-		{ "--timeout=99ms",
-			"--timeout: wrong value '99ms'; allowed: duration such as 250ms, 10s, 5m, 2h, "
-			"1d, 100ms..1h\n" },
+		{ "--timeout=10", "--timeout: wrong value '10'; allowed: duration such as 250ms, "
+				  "10s, 5m, 2h, "
+				  "1d, 100ms..1h\n" },
+		{ "--timeout=99ms", "--timeout: wrong value '99ms'; allowed: duration such as "
+				    "250ms, 10s, 5m, 2h, "
+				    "1d, 100ms..1h\n" },
 		{ "--timeout=999999999999999999d",
 			"--timeout: wrong value '999999999999999999d'; allowed: duration such as "
 			"250ms, 10s, 5m, 2h, 1d, 100ms..1h\n" },
-		{ "--limit=4m", "--limit: wrong value '4m'; allowed: size such as 512, 64k, 4M, 1G\n" },
-		{ "--limit=-1", "--limit: wrong value '-1'; allowed: size such as 512, 64k, 4M, 1G\n" },
+		{ "--limit=4m",
+			"--limit: wrong value '4m'; allowed: size such as 512, 64k, 4M, 1G\n" },
+		{ "--limit=-1",
+			"--limit: wrong value '-1'; allowed: size such as 512, 64k, 4M, 1G\n" },
 		{ "--level=inf", "--level: wrong value 'inf'; allowed: debug|info|warn|error\n" },
 		{ "--level=info|warn",
 			"--level: wrong value 'info|warn'; allowed: debug|info|warn|error\n" },
 		{ "--level=", "--level: wrong value ''; allowed: debug|info|warn|error\n" },
 		{ "--listen=xy", "--listen: wrong value 'xy'; allowed: text, 3..20 bytes\n" },
-		{ "--in-flght=5",
-			"--in-flght is unknown; did you mean --in-flight; --help lists what there is\n" },
+		{ "--in-flght=5", "--in-flght is unknown; did you mean --in-flight; --help lists "
+				  "what there is\n" },
 		{ "--zzzzzzzz=5", "--zzzzzzzz is unknown; --help lists what there is\n" },
 		{ "start", "start is unknown; --help lists what there is\n" },
 		{ "", " is unknown; --help lists what there is\n" },
@@ -263,10 +298,9 @@ static void a_wrong_variable_is_named_as_such_and_all_faults_are_told(void **sta
 	struct fixture *f = *state;
 
 	assert_int_equal(load(f, ARGS(), ENV("CRM_FAST=2", "CRM_LEVEL=x")), CONFIG_WRONG);
-	assert_string_equal(f->err,
-		"CRM_FAST: wrong value '2'; allowed: true|false\n"
-		"CRM_LEVEL: wrong value 'x'; allowed: debug|info|warn|error\n"
-		"--bus-url is required: set it or CRM_BUS_URL (text)\n");
+	assert_string_equal(f->err, "CRM_FAST: wrong value '2'; allowed: true|false\n"
+				    "CRM_LEVEL: wrong value 'x'; allowed: debug|info|warn|error\n"
+				    "--bus-url is required: set it or CRM_BUS_URL (text)\n");
 }
 
 static void a_secret_comes_from_a_file_without_its_newline(void **state)
@@ -310,7 +344,8 @@ static void a_secret_file_that_cannot_be_read_is_named(void **state)
 	write_file(f, "nul\0nul", 7);
 	arg = arena_printf(f->arena, "--key=@%s", f->path);
 	assert_int_equal(load(f, ARGS(arg), ENV(URL)), CONFIG_WRONG);
-	assert_string_equal(f->err, arena_printf(f->arena, "--key: the file %s is not text\n", f->path));
+	assert_string_equal(
+		f->err, arena_printf(f->arena, "--key: the file %s is not text\n", f->path));
 }
 
 static void help_lists_every_item(void **state)

@@ -97,8 +97,8 @@ static void the_fraction_has_six_digits_and_seconds_follow_the_clock(void **stat
 		clock_set_offset_us(1774747800000000 + second * 60000000 - clock_now_us());
 		log_info("e");
 		log_flush();
-		(void)snprintf(want, sizeof(want), "{\"time\":\"2026-03-29T01:%02d:0",
-			30 + (int)second);
+		(void)snprintf(
+			want, sizeof(want), "{\"time\":\"2026-03-29T01:%02d:0", 30 + (int)second);
 		assert_memory_equal(received(f), want, strlen(want));
 	}
 	clock_set_offset_us(0);
@@ -127,7 +127,8 @@ static void values_are_printed_as_json(void **state)
 		{ { .key = "v", .type = LOG_T_STR, .s = { "Žluťoučký 😀", 18 } },
 			",\"v\":\"Žluťoučký 😀\"}\n" },
 		{ { .key = "v", .type = LOG_T_STR, .s = { "a\xff\xc3(\xed\xa0\x80", 7 } },
-			",\"v\":\"a\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"}\n" },
+			",\"v\":\"a\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"}"
+			"\n" },
 		{ { .key = "v", .type = LOG_T_STR, .s = { "cut \xc5", 5 } },
 			",\"v\":\"cut \xef\xbf\xbd\"}\n" },
 	};
@@ -247,12 +248,14 @@ static void lines_of_several_threads_do_not_mix(void **state)
 	for (size_t i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	(void)received(f);
-	for (char *line = strtok_r(f->text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	for (char *line = strtok_r(f->text, "\n", &rest); line;
+		line = strtok_r(NULL, "\n", &rest)) {
 		int i, end = 0;
 
 		assert_memory_equal(line, "{\"time\":\"", 9);
-		assert_int_equal(sscanf(strstr(line, "\"by\""), "\"by\":\"a thread\",\"i\":%d}%n",
-					 &i, &end), 1);
+		assert_int_equal(
+			sscanf(strstr(line, "\"by\""), "\"by\":\"a thread\",\"i\":%d}%n", &i, &end),
+			1);
 		assert_int_equal(strstr(line, "\"by\"")[end], '\0');
 		lines++;
 	}

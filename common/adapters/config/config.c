@@ -1,6 +1,6 @@
 /*
- * Config: every item is looked up on the command line, then in the environment, then in its own default, and stored
- * where the table says. All that is wrong is reported, not only the first.
+ * Config: every item is looked up on the command line, then in the environment, then in its own
+ * default, and stored where the table says. All that is wrong is reported, not only the first.
  */
 #include "adapters/config/config.h"
 #include <errno.h>
@@ -28,8 +28,8 @@ struct given {
 	const char *value; /* NULL: nowhere */
 };
 
-static char *transform(struct arena *a, const char *prefix, const char *name, char from, char to,
-	bool is_upper)
+static char *transform(
+	struct arena *a, const char *prefix, const char *name, char from, char to, bool is_upper)
 {
 	char *text = arena_printf(a, "%s%s", prefix, name);
 
@@ -68,10 +68,17 @@ struct unit {
 };
 
 static const struct unit DURATIONS[] = {
-	{ "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 },
+	{ "d", 86400000 },
+	{ "h", 3600000 },
+	{ "m", 60000 },
+	{ "s", 1000 },
+	{ "ms", 1 },
 };
 static const struct unit SIZES[] = {
-	{ "G", 1 << 30 }, { "M", 1 << 20 }, { "k", 1 << 10 }, { "", 1 },
+	{ "G", 1 << 30 },
+	{ "M", 1 << 20 },
+	{ "k", 1 << 10 },
+	{ "", 1 },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -100,7 +107,8 @@ static const char *format_with_unit(struct arena *a, int64_t v, const struct uni
 {
 	for (size_t i = 0; i < n; i++) {
 		if (v != 0 && v % units[i].factor == 0)
-			return arena_printf(a, "%lld%s", (long long)(v / units[i].factor), units[i].name);
+			return arena_printf(
+				a, "%lld%s", (long long)(v / units[i].factor), units[i].name);
 	}
 	return arena_printf(a, "%lld", (long long)v);
 }
@@ -111,8 +119,14 @@ static bool parse_bool(struct str s, bool *ret)
 		const char *word;
 		bool value;
 	} WORDS[] = {
-		{ "true", true }, { "yes", true }, { "on", true }, { "1", true },
-		{ "false", false }, { "no", false }, { "off", false }, { "0", false },
+		{ "true", true },
+		{ "yes", true },
+		{ "on", true },
+		{ "1", true },
+		{ "false", false },
+		{ "no", false },
+		{ "off", false },
+		{ "0", false },
 	};
 
 	for (size_t i = 0; i < COUNT(WORDS); i++) {
@@ -207,8 +221,8 @@ static bool store_int(int64_t *to, const struct config_item *item, struct str s)
 }
 
 /* An empty default means "not set": it is not held to the range of what is given. */
-static bool store_text(struct arena *a, const char **to, const struct config_item *item,
-	struct str s)
+static bool store_text(
+	struct arena *a, const char **to, const struct config_item *item, struct str s)
 {
 	bool is_default = item->fallback && str_is(s, item->fallback);
 
@@ -218,8 +232,8 @@ static bool store_text(struct arena *a, const char **to, const struct config_ite
 	return true;
 }
 
-static bool store(struct arena *a, const struct config_table *t, const struct config_item *item,
-	struct str s)
+static bool store(
+	struct arena *a, const struct config_table *t, const struct config_item *item, struct str s)
 {
 	switch (item->type) {
 	case CONFIG_BOOL:
@@ -294,8 +308,8 @@ static bool resolve_secret(struct loader *l, const struct given *g, struct str *
 	return true;
 }
 
-static void load_item(struct loader *l, const struct config_table *t,
-	const struct config_item *item)
+static void load_item(
+	struct loader *l, const struct config_table *t, const struct config_item *item)
 {
 	struct given g = find(l, item);
 	struct str text = str_c(g.value);
@@ -339,8 +353,8 @@ static size_t distance(struct str a, struct str b)
 		for (size_t j = 1; j <= b.n; j++) {
 			size_t above = row[j];
 
-			row[j] = min3(above + 1, row[j - 1] + 1,
-				diagonal + (a.p[i - 1] != b.p[j - 1]));
+			row[j] = min3(
+				above + 1, row[j - 1] + 1, diagonal + (a.p[i - 1] != b.p[j - 1]));
 			diagonal = above;
 		}
 	}
@@ -436,8 +450,10 @@ static void print_help(struct loader *l, const char *program, FILE *out)
 {
 	struct widths w = measure(l);
 
-	(void)fprintf(out, "usage: %s [--NAME=VALUE ...]\n\n"
-		"Each setting is a flag or an environment variable; the flag wins.\n\n", program);
+	(void)fprintf(out,
+		"usage: %s [--NAME=VALUE ...]\n\n"
+		"Each setting is a flag or an environment variable; the flag wins.\n\n",
+		program);
 	for (size_t t = 0; t < l->n_tables; t++) {
 		for (size_t i = 0; i < l->tables[t].n; i++) {
 			const struct config_item *item = &l->tables[t].items[i];
@@ -460,8 +476,8 @@ static bool wants_help(const struct loader *l)
 	return false;
 }
 
-enum config_outcome config_load(struct arena *a, const struct config_table *tables,
-	size_t n_tables, int argc, char **argv, char **env, FILE *out, FILE *err)
+enum config_outcome config_load(struct arena *a, const struct config_table *tables, size_t n_tables,
+	int argc, char **argv, char **env, FILE *out, FILE *err)
 {
 	struct loader l = {
 		.arena = a,

@@ -1,8 +1,8 @@
 /*
  * Log: lines are composed in one buffer under a lock and leave it with one write(2).
  *
- * A line has at most MAX_LINE bytes. What does not fit is cut inside its text, the fields after it are left out, and
- * the line says "truncated":true; it stays one well-formed JSON object.
+ * A line has at most MAX_LINE bytes. What does not fit is cut inside its text, the fields after it
+ * are left out, and the line says "truncated":true; it stays one well-formed JSON object.
  */
 #include "adapters/log/log.h"
 #include <errno.h>
@@ -16,8 +16,8 @@ enum {
 	BUFFER = 64 * 1024,
 	MAX_LINE = 16 * 1024,
 	MAX_SERVICE = 64,
-	TAIL = 48,	    /* kept free for closing a line that was cut */
-	SECONDS_TEXT = 19,  /* "2026-03-29T01:30:00" */
+	TAIL = 48,         /* kept free for closing a line that was cut */
+	SECONDS_TEXT = 19, /* "2026-03-29T01:30:00" */
 	US_PER_SECOND = 1000000,
 	FULL_PIPE_WAIT_MS = 100,
 };
@@ -25,9 +25,9 @@ enum {
 /* The process has one log. */
 static struct {
 	pthread_mutex_t mu;
-	char service[MAX_SERVICE];     /* guarded by mu, like all below but level */
+	char service[MAX_SERVICE]; /* guarded by mu, like all below but level */
 	int fd;
-	int64_t second;		       /* the one in second_text */
+	int64_t second; /* the one in second_text */
 	char second_text[SECONDS_TEXT];
 	size_t n;
 	char buffer[BUFFER];
