@@ -1,8 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# What every part of tools/stack uses: places, messages, secrets, the names of the components.
+# What every part of tools/stack uses: limits, messages, secrets, the names of the components.
 
-run_dir=$(cd "$invoked_from" && realpath -m -- "${CRM_RUN_DIR:-$top/run}")
-bin_dir=$(cd "$invoked_from" && realpath -m -- "${CRM_BIN_DIR:-$top/build/bin}")
 up_timeout=${CRM_UP_TIMEOUT:-30}
 stop_timeout=${CRM_STOP_TIMEOUT:-20}
 
