@@ -1,0 +1,17 @@
+/*
+ * dispatch: from a gRPC call to a handler. The method table is checked against the descriptors at start: every method has exactly one handler, every handler a method, every method exactly
+ * one of permission, signed_in and public. Then for each call: token, permission, deadline (default if the client set none), validation, handler, answer, one log line, metrics.
+ * The standard services grpc.health.v1.Health and grpc.reflection.* are served here for every service.
+ * Threads: dispatch_is_unary any; the rest the loop's.
+ */
+#pragma once
+#include "base/status.h"
+#include "kit/service.h"
+
+struct dispatch;
+
+/* ST_FAILED_PRECONDITION with *ret_why when table and descriptors do not agree. */
+enum status dispatch_new(struct service *s, struct dispatch **ret, const char **ret_why) MUST_CHECK;
+void dispatch_free(struct dispatch *d);
+void dispatch_serve(struct rpc_call *rpc, void *dispatch);
+bool dispatch_is_unary(const char *method, void *dispatch);

@@ -1,0 +1,32 @@
+/*
+ * write: the one way to change data: the statements of a batch, their events and the stored answer as one transaction and one round trip.
+ *
+ * Idempotency (AIP-155): if the call has a request_id, the answer is stored in the same transaction under (tenant, user, request_id), for 7 days. A repeat is
+ * noticed when that insert fails, or when the handler failed for any reason: then the stored answer is given again; the same id with another body is INVALID_ARGUMENT.
+ * Events: every change becomes an outbox row (see proto/crm/events/v1/event.proto); the relay publishes it.
+ * Threads: the loop's fibers.
+ */
+#pragma once
+#include "kit/call.h"
+
+struct db_batch;
+struct db_error;
+
+struct change {
+	const char *entity;  /* "contact" */
+	const char *verb;    /* "created" */
+	const char *id;
+	int64_t revision;
+	const void *before, *after; /* structs of one type; either may be NULL, not both */
+};
+
+/* Adds outbox, idempotency and inbox statements, writes, and on success makes `response` (a struct of the method's output type, or NULL in event handlers) the answer.
+ * On failure the error is said: ABORTED when a :must guard failed (changed meanwhile), field errors from constraints, and so on. */
+enum status call_write(struct call *call, struct db_batch *b, const struct change *changes, size_t n, const void *response) MUST_CHECK;
+/* As call_write, but the caller looks at a failure first (a constraint that means something to it); nothing is said. */
+enum status call_try_write(struct call *call, struct db_batch *b, const struct change *changes, size_t n, const void *response, struct db_error *ret) MUST_CHECK;
+/* The same additions inside a transaction of the caller's (db_begin), before its db_commit; makes `response` the answer. */
+struct db_tx;
+enum status call_write_tx(struct call *call, struct db_tx *tx, const struct change *changes, size_t n, const void *response) MUST_CHECK;
+/* Called by the dispatcher when a handler of a writing method failed: if the request was answered before, *ret_replayed is true and the call has that answer. */
+enum status call_replay(struct call *call, bool *ret_replayed) MUST_CHECK;
