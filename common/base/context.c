@@ -22,7 +22,6 @@ static void machine_init(struct context *c, void (*fn)(void))
 	c->machine.uc_stack.ss_sp = (void *)(uintptr_t)c->stack;
 	c->machine.uc_stack.ss_size = c->size;
 	c->machine.uc_link = NULL;
-	c->sp = (void *)(uintptr_t)c->stack; /* ucontext keeps the real one to itself */
 	makecontext(&c->machine, fn, 0);
 }
 
@@ -186,9 +185,4 @@ NO_ASAN void context_switch(struct context *from, struct context *to, bool is_fi
 	leave(from, to, is_finished);
 	machine_switch(from, to);
 	context_entered(from);
-}
-
-char *context_lowest(const struct context *c)
-{
-	return c->sp;
 }

@@ -38,6 +38,3 @@ void context_entered(struct context *c);
 /* Suspends from, resumes to. is_finished: nothing on the stack of from is needed when it is
  * resumed. */
 void context_switch(struct context *from, struct context *to, bool is_finished);
-
-/* No byte of the stack below this address is in use while c is suspended. */
-char *context_lowest(const struct context *c);

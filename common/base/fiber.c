@@ -3,8 +3,8 @@
  *
  * A stack is a mapping of STACK_SIZE with an inaccessible page below; struct fiber stands at its
  * top. A finished fiber goes into its loop's pool, suspended where it would take up its next
- * function, so spawning from the pool makes no system call. Beyond WARM_STACKS the pages of a
- * pooled stack are given back, beyond POOLED_STACKS the whole stack is.
+ * function, so spawning from the pool makes no system call. Stacks that nobody took for a while are
+ * unmapped by a timer, which is set only while there are more than KEPT_STACKS.
  */
 #include "base/fiber.h"
 #include <assert.h>
@@ -20,8 +20,10 @@
 
 enum {
 	STACK_SIZE = (UNDER_ASAN || UNDER_TSAN ? 1024 : 256) * 1024,
-	WARM_STACKS = UNDER_ASAN ? 16 : 128,
-	POOLED_STACKS = 512,
+	POOLED_STACKS = 4096,
+	KEPT_STACKS = 64,
+	TRIM_INTERVAL_US = 100000,
+	TRIMMED_AT_ONCE = 512, /* a millisecond's work */
 };
 
 static size_t page_size(void)
@@ -87,13 +89,34 @@ static void stack_free(struct fiber *f)
 		abort(); /* not a mapping of ours */
 }
 
-static void stack_cool(struct fiber *f)
+static struct fiber *pool_pop(struct loop *l)
 {
-	uintptr_t low = (uintptr_t)stack_low(f);
-	uintptr_t used = (uintptr_t)context_lowest(&f->context) & ~(page_size() - 1);
+	struct fiber *f = l->pool;
 
-	if (used > low)
-		(void)madvise((void *)low, used - low, MADV_DONTNEED); /* only a saving */
+	if (f) {
+		l->pool = f->next;
+		l->pool_count--;
+	}
+	return f;
+}
+
+static void set_trim_timer(struct loop *l)
+{
+	l->pool_unused = l->pool_count;
+	loop_timer_set(l, &l->trim_timer, clock_mono_us() + TRIM_INTERVAL_US);
+}
+
+static void on_trim_timer(struct loop_timer *t)
+{
+	struct loop *l = CONTAINER_OF(t, struct loop, trim_timer);
+	size_t surplus = l->pool_unused > KEPT_STACKS ? l->pool_unused - KEPT_STACKS : 0;
+
+	if (surplus > TRIMMED_AT_ONCE)
+		surplus = TRIMMED_AT_ONCE;
+	for (; surplus > 0; surplus--)
+		stack_free(pool_pop(l));
+	if (l->pool_count > KEPT_STACKS)
+		set_trim_timer(l);
 }
 
 static void pool_put(struct fiber *f)
@@ -104,22 +127,22 @@ static void pool_put(struct fiber *f)
 		stack_free(f);
 		return;
 	}
-	if (l->pool_count >= WARM_STACKS)
-		stack_cool(f);
 	f->next = l->pool;
 	l->pool = f;
 	l->pool_count++;
+	if (l->pool_count > KEPT_STACKS && l->trim_timer.slot == 0) {
+		l->trim_timer.fn = on_trim_timer;
+		set_trim_timer(l);
+	}
 }
 
 static struct fiber *pool_take(struct loop *l)
 {
-	struct fiber *f = l->pool;
+	struct fiber *f = pool_pop(l);
 
-	if (!f)
-		return stack_new(l);
-	l->pool = f->next;
-	l->pool_count--;
-	return f;
+	if (l->pool_count < l->pool_unused)
+		l->pool_unused = l->pool_count;
+	return f ? f : stack_new(l);
 }
 
 static void make_ready(struct fiber *f)

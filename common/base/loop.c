@@ -24,8 +24,9 @@
 
 enum {
 	EVENTS_PER_TURN = 64,
-	/* fibers that wake each other may not keep epoll waiting for ever */
-	PASSES_PER_TURN = 64,
+	/* fibers and hooks that ready each other may not keep epoll waiting for ever */
+	PASSES_PER_ROUND = 16,
+	ROUNDS_PER_TURN = 4,
 };
 
 static _Thread_local struct loop *this_loop;
@@ -244,6 +245,12 @@ static int wait_events(struct loop *l, struct epoll_event *events)
 	return checked(count, "epoll_wait");
 }
 
+static void run_fibers(struct loop *l)
+{
+	for (int pass = 0; pass < PASSES_PER_ROUND && l->ready.first; pass++)
+		fibers_run_ready(l);
+}
+
 static void turn(struct loop *l)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
@@ -253,9 +260,8 @@ static void turn(struct loop *l)
 	any |= timers_fire(l);
 	if (!any && !l->ready.first)
 		return;
-	for (int pass = 0; pass < PASSES_PER_TURN; pass++) {
-		while (l->ready.first && pass++ < PASSES_PER_TURN)
-			fibers_run_ready(l);
+	for (int round = 0; round < ROUNDS_PER_TURN; round++) {
+		run_fibers(l);
 		run_hooks(l);
 		if (!l->ready.first)
 			break;

@@ -41,6 +41,8 @@ struct loop {
 	size_t fiber_count;
 	struct fiber *pool; /* finished, their stacks kept for the next */
 	size_t pool_count;
+	size_t pool_unused; /* since trim_timer was set, never fewer were in the pool */
+	struct loop_timer trim_timer;
 
 	struct loop_io signal_io;
 	void (*on_signal)(int signo, void *arg);

@@ -14,15 +14,13 @@ static struct fiber *self(void)
 enum status fiber_sleep_us(int64_t us)
 {
 	struct waiter w = { .fiber = self() };
-	int64_t until = CLOCK_NEVER;
+	int64_t until;
 	enum status s;
 
 	if (fiber_must_stop(w.fiber))
 		return ST_CANCELLED;
-	if (us > 0 && __builtin_add_overflow(clock_mono_us(), us, &until))
+	if (__builtin_add_overflow(clock_mono_us(), us > 0 ? us : 0, &until))
 		until = CLOCK_NEVER;
-	if (us <= 0)
-		until = 0;
 	s = fiber_wait(&w, until);
 	return s == ST_DEADLINE_EXCEEDED && clock_mono_us() >= until ? ST_OK : s;
 }
