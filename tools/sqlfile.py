@@ -7,6 +7,13 @@ A statement file holds statements of this form (docs/adding-an-rpc.md shows it i
     SELECT c.id, c.etag FROM contact c
     WHERE c.tenant_id = :call.tenant_id AND c.id = :id AND :visible(c);
 
+Text that several statements of a file share is said once and used by name:
+
+    -- define: contact_columns
+    c.id, c.etag, c.name_given AS "name.given";
+
+    SELECT :use(contact_columns) FROM contact c ...
+
 The scanner knows strings, quoted names, comments, dollar quotes and casts, so that a ':' in one of them is left alone.
 """
 
@@ -18,7 +25,9 @@ SLOTS = {"filter": "\x01", "order": "\x02", "limit": "\x03"}
 VISIBLE = ("(:call.sees_all OR {0}.owner_id = :call.user_id::uuid"
            " OR {0}.team_id = ANY(:call.teams::uuid[]))")
 
-NAME_LINE = re.compile(r"^--\s*name:\s*(.*)$")
+NAME_LINE = re.compile(r"^--\s*(name|define):\s*(.*)$")
+DEFINE_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+USE = re.compile(r":use\(\s*([a-z][a-z0-9_]*)\s*\)")
 HEADER = re.compile(r"^(?P<name>[a-z][a-z0-9_]*)\s+:(?P<kind>[a-z]+)(?P<slow>\s+slow)?"
                     r"(?:\s+(?P<input>[A-Z][A-Za-z0-9_.]*))?(?:\s*->\s*(?P<output>[A-Z][A-Za-z0-9_.]*))?\s*$")
 PATH = re.compile(r":([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*)")
@@ -233,19 +242,20 @@ class Statement:
 def read_statements(file, text):
     """The statements of one file, in order."""
     found = []
+    defined = {}
     header, header_line, comments, body = None, 0, [], []
     for number, line in enumerate(text.split("\n"), 1):
         match = NAME_LINE.match(line)
         if match:
-            tail = _finish(found, file, header, header_line, comments, body)
-            header, header_line, comments, body = match[1].strip(), number, tail, []
+            tail = _finish(found, defined, file, header, header_line, comments, body)
+            header, header_line, comments, body = match, number, tail, []
         elif header is None:
             if line.strip() and not line.startswith("--"):
                 raise SqlError(file, number, "SQL before the first '-- name:'")
             comments = comments + [line] if line.startswith("--") else []
         else:
             body.append(line)
-    _finish(found, file, header, header_line, comments, body)
+    _finish(found, defined, file, header, header_line, comments, body)
     names = [s.name for s in found]
     for statement in found:
         if names.count(statement.name) > 1:
@@ -253,8 +263,19 @@ def read_statements(file, text):
     return found
 
 
-def _finish(found, file, header, line, comments, body):
-    """Adds the statement that ends here; returns the comment lines that belong to the next one."""
+def _used(defined, file, line, code):
+    """The code with each :use(name) replaced by what was defined above it in the file."""
+
+    def replace(match):
+        if match[1] not in defined:
+            raise SqlError(file, line, f":use({match[1]}) is not defined above")
+        return defined[match[1]]
+
+    return USE.sub(replace, code)
+
+
+def _finish(found, defined, file, header, line, comments, body):
+    """Adds the statement or definition that ends here; returns the comment lines that belong to the next one."""
     if header is None:
         return comments
     code, rest = _cut_at_semicolon("\n".join(body))
@@ -264,7 +285,14 @@ def _finish(found, file, header, line, comments, body):
         raise SqlError(file, line, "more than one statement under one name")
     if not code.strip():
         raise SqlError(file, line, "the statement is empty")
-    found.append(Statement(file, line, header, comments, code))
+    code = _used(defined, file, line, code)
+    name = header[2].strip()
+    if header[1] == "name":
+        found.append(Statement(file, line, name, comments, code))
+    elif DEFINE_NAME.match(name) and name not in defined:
+        defined[name] = code.strip()
+    else:
+        raise SqlError(file, line, f"'{name}' cannot be defined: not a name, or defined above")
     return [text for text in rest.split("\n") if text.startswith("--")]
 
 
