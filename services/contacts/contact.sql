@@ -129,3 +129,9 @@ FROM best b JOIN contact c ON c.tenant_id = :call.tenant_id AND c.id = b.id
 WHERE c.delete_time IS NULL AND :visible(c)
 ORDER BY b.score DESC, c.display_name, c.id
 LIMIT :page_size;
+
+-- name: contact_export :page ExportContactsRequest -> Contact
+SELECT :use(contact_columns)
+FROM contact c
+WHERE c.tenant_id = :call.tenant_id AND :visible(c) AND (c.delete_time IS NULL OR :show_deleted) AND :filter
+ORDER BY :order LIMIT :limit;

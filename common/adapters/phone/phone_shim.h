@@ -1,0 +1,18 @@
+/* phone_shim: the C face of libphonenumber (C++); only phone.c uses it. Threads: any. */
+#pragma once
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum phone_fault { PHONE_OK, PHONE_NO_COUNTRY, PHONE_NOT_A_NUMBER, PHONE_TOO_SHORT, PHONE_TOO_LONG, PHONE_NOT_POSSIBLE };
+
+enum { PHONE_E164_SIZE = 24 };
+
+/* out gets the number in E.164, NUL-terminated. */
+enum phone_fault phone_shim_parse(const char *number, const char *region, char out[PHONE_E164_SIZE]);
+
+#ifdef __cplusplus
+}
+#endif
