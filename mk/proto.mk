@@ -8,6 +8,9 @@ PROTO_REL  := $(PROTOS:proto/%=%)
 PROTO_C    := $(PROTO_REL:%.proto=$(B)/gen/%.pb-c.c) $(WKT:%.proto=$(B)/gen/%.pb-c.c)
 PROTO_SRC  := $(PROTO_REL:%=$(B)/proto/%) $(WKT:%=$(B)/proto/%)
 PROTO_H    := $(PROTO_C:.c=.h)
+# messages for tests only: their C and their descriptor set (crm_test_pb) go into the test support library
+TEST_PROTO := crm/test/v1/everything.proto
+TEST_PB_C  := $(TEST_PROTO:%.proto=$(B)/gen/%.pb-c)
 
 $(B)/proto/crm/%.proto: proto/crm/%.proto
 	@mkdir -p $(@D)
@@ -23,14 +26,17 @@ $(B)/proto/%.proto: proto/%.proto
 	@mkdir -p $(@D)
 	@sed -E '/^package /a import "protobuf-c/protobuf-c.proto";\noption (pb_c_file) = {const_strings: true, gen_pack_helpers: false};' $< >$@
 
-$(PROTO_SRC): mk/proto.mk
+$(B)/proto/crm/test/%.proto: tests/proto/crm/test/%.proto
+	@mkdir -p $(@D)
+	@sed -E '/^package /a import "protobuf-c/protobuf-c.proto";\noption (pb_c_file) = {c_package: "crm", const_strings: true, gen_pack_helpers: false};' $< >$@
+$(PROTO_SRC) $(B)/proto/$(TEST_PROTO): mk/proto.mk
 
 # one protoc run generates all C; the stamp stands for the set
-$(B)/gen/.protos: $(PROTO_SRC)
+$(B)/gen/.protos: $(PROTO_SRC) $(B)/proto/$(TEST_PROTO)
 	@mkdir -p $(B)/gen
-	protoc -I$(B)/proto -I/usr/include --c_out=$(B)/gen $(PROTO_REL) $(WKT)
+	protoc -I$(B)/proto -I/usr/include --c_out=$(B)/gen $(PROTO_REL) $(WKT) $(TEST_PROTO)
 	@touch $@
-$(PROTO_C) $(PROTO_H): $(B)/gen/.protos ;
+$(PROTO_C) $(PROTO_H) $(TEST_PB_C).c $(TEST_PB_C).h: $(B)/gen/.protos ;
 
 # what a service serves (its folder of protos, health, reflection) with everything that imports
 service_protos = $(filter crm/$(1)/v1/%,$(PROTO_REL)) crm/common/v1/options.proto grpc/health/v1/health.proto \
@@ -42,6 +48,10 @@ $(B)/gen/%.pb: $(PROTOS)
 $(B)/gen/all.pb: $(PROTOS)
 	@mkdir -p $(@D)
 	protoc -Iproto -I/usr/include --include_imports --descriptor_set_out=$@ $(PROTO_REL)
+$(B)/gen/test.pb: $(PROTOS) $(wildcard tests/proto/crm/test/v1/*.proto)
+	@mkdir -p $(@D)
+	protoc -Iproto -Itests/proto -I/usr/include --include_imports --include_source_info --descriptor_set_out=$@ $(filter tests/%,$^)
+$(B)/libsupport.a: $(B)/obj/gen/$(TEST_PROTO:.proto=.pb-c.o) $(B)/gen/test.pb.o
 # NAME.pb -> crm_NAME_pb, crm_NAME_pb_size in an object
 $(B)/gen/%.pb.o: $(B)/gen/%.pb
 	@printf '.section .rodata\n.global crm_%s_pb\n.global crm_%s_pb_end\n.balign 16\ncrm_%s_pb: .incbin "%s"\ncrm_%s_pb_end: .byte 0\n.section .note.GNU-stack,"",@progbits\n' $* $* $* $< $* >$(B)/gen/$*.pb.S

@@ -123,3 +123,17 @@ struct pb_moment {
 bool pb_moment_read(struct str wire, struct pb_moment *ret); /* false if malformed */
 const char *pb_timestamp_fault(struct pb_moment t); /* NULL if none */
 const char *pb_duration_fault(struct pb_moment t);
+
+int pb_days_in_month(int64_t year, unsigned month);
+bool pb_date_parse(struct str s, int64_t *ret_year, unsigned *ret_month, unsigned *ret_day);
+
+/* ---- members of generated structs ---- */
+
+size_t pb_member_size(const ProtobufCFieldDescriptor *f); /* of one value */
+void *pb_member(const void *msg, const ProtobufCFieldDescriptor *f);
+size_t *pb_count(const void *msg, const ProtobufCFieldDescriptor *f); /* of a repeated field */
+bool pb_is_set(const void *msg, const ProtobufCFieldDescriptor *f); /* present, or other than the default */
+void pb_select(void *msg, const ProtobufCFieldDescriptor *f);
+void pb_clear(void *msg, const ProtobufCFieldDescriptor *f);
+void pb_copy(void *dst, const void *src, const ProtobufCFieldDescriptor *f); /* shares what pointers lead to */
+bool pb_field_equal(const void *a, const void *b, const ProtobufCFieldDescriptor *f);

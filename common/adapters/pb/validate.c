@@ -61,9 +61,11 @@ static void step_put(struct buf *b, const struct pb_field *field, size_t index, 
 	if (b->n > 0)
 		buf_put_c(b, '.');
 	buf_puts(b, field->name);
+	if (index == SIZE_MAX || !field->repeated)
+		return;
 	if (field->is_map)
 		key_put(b, entry);
-	else if (field->repeated && index != SIZE_MAX)
+	else
 		buf_printf(b, "[%zu]", index);
 }
 
@@ -86,10 +88,7 @@ static bool PRINTF_LIKE(5, 6) complain(struct check *x, const struct place *at,
 		return false;
 	struct buf path = buf_new(x->arena, 0);
 	struct place here = { .parent = at, .field = field, .index = index };
-	if (field && field->is_map)
-		place_put(&path, at), step_put(&path, field, SIZE_MAX, (struct str){ 0 });
-	else
-		place_put(&path, field ? &here : at);
+	place_put(&path, field ? &here : at);
 	va_list ap;
 	va_start(ap, fmt);
 	out->v[out->n++] = (struct pb_violation){
