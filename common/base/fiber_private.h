@@ -1,4 +1,4 @@
-/* The inside of struct fiber, for the files that make it up: fiber.c, wait.c and group.c. */
+/* The inside of struct fiber, for fiber.c and what waits: wait.c, group.c, offload.c. */
 #pragma once
 #include "base/context_private.h"
 #include "base/fiber.h"
