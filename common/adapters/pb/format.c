@@ -302,10 +302,12 @@ static bool take_extension(struct str *s)
 {
 	if (!s->p || s->n == 0)
 		return false;
-	bool is_private = s->p[0] == 'x' || s->p[0] == 'X';
-	if (!take(s, 1, 1, is_alnum) || !take(s, is_private ? 1 : 2, 8, is_alnum))
+	size_t min = s->p[0] == 'x' || s->p[0] == 'X' ? 1 : 2;
+	struct str after = *s;
+	if (!take(&after, 1, 1, is_alnum) || !take(&after, min, 8, is_alnum))
 		return false;
-	while (take(s, is_private ? 1 : 2, 8, is_alnum))
+	*s = after;
+	while (take(s, min, 8, is_alnum))
 		;
 	return true;
 }
