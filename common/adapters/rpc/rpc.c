@@ -21,7 +21,8 @@ void rpc_hand_over(struct rpc *r, struct rpc_op *op)
 	do {
 		op->next = head;
 	} while (!atomic_compare_exchange_weak_explicit(
-		&r->inbox, &head, op, memory_order_release, memory_order_relaxed));
+		&r->inbox, &head, op, memory_order_acq_rel, memory_order_relaxed));
+	/* who finds the inbox empty also finds wake free: the loop took it up before it emptied the inbox */
 	if (!head)
 		loop_post(r->loop, &r->wake);
 }
@@ -43,7 +44,7 @@ static struct rpc_op *reversed(struct rpc_op *op)
 static void inbox_run(struct rpc *r)
 {
 	struct rpc_op *op =
-		reversed(atomic_exchange_explicit(&r->inbox, NULL, memory_order_acquire));
+		reversed(atomic_exchange_explicit(&r->inbox, NULL, memory_order_acq_rel));
 
 	while (op) {
 		struct rpc_op *next = op->next;
