@@ -121,14 +121,19 @@ struct db_error { /* filled when a statement failed; strings live in the arena o
 	size_t statement;       /* index within a batch */
 };
 
+/* Called for every statement that failed for a reason that is not the caller's (INTERNAL, UNAVAILABLE, UNKNOWN, RESOURCE_EXHAUSTED, DATA_LOSS), so
+ * that it can be logged: e->message holds PostgreSQL's words. */
+void db_on_error(struct db *db, void (*fn)(const char *statement, const struct db_error *e, void *arg), void *arg);
+
 /* One statement on a read lane (slow lane if marked). ret_rows may be NULL for :exec. */
 enum status db_read(struct db *db, struct arena *a, const struct db_statement *s, struct db_args args, struct db_rows **ret_rows) MUST_CHECK;
 enum status db_read_page(struct db *db, struct arena *a, const struct db_statement *s, struct db_args args, const struct db_page_args *page,
 	struct db_rows **ret_rows) MUST_CHECK;
 
-/* Several statements as one transaction on a write lane. */
+/* Several statements as one transaction on a write lane. A :one that writes is guarded like a :must: when it finds no row, nothing of the batch
+ * takes effect and the status is ST_NOT_FOUND (ST_ABORTED for :must), with db_error.constraint = the statement's name. */
 struct db_batch;
-struct db_batch *db_batch_new(struct arena *a);
+struct db_batch *db_batch_new(struct db *db, struct arena *a);
 /* The args are bound now: the structs may change afterwards. Returns the statement's index. */
 size_t db_batch_add(struct db_batch *b, const struct db_statement *s, struct db_args args);
 void db_batch_idempotent(struct db_batch *b);
