@@ -74,18 +74,14 @@ UPDATE contact c SET
 	search_text = :use(contact_search_text)
 WHERE c.tenant_id = :call.tenant_id AND c.id = :id::uuid AND c.revision = :revision - 1 AND :visible(c);
 
--- The exact keys of a contact, written anew with each change of its e-mails or phones.
--- name: contact_keys_delete :exec Contact
-DELETE FROM contact_key WHERE tenant_id = :call.tenant_id AND contact_id = :id::uuid;
+-- The exact keys of a contact (rules.c makes them), written anew with each change of its e-mails or phones.
+-- name: contact_keys_delete :exec ContactKeys
+DELETE FROM contact_key WHERE tenant_id = :call.tenant_id AND contact_id = :contact_id::uuid;
 
--- name: contact_keys_insert :exec Contact
+-- name: contact_keys_insert :exec ContactKeys
 INSERT INTO contact_key (tenant_id, key, contact_id)
-SELECT :call.tenant_id, k.key, :id::uuid
-FROM (
-	SELECT 'e:' || lower(e) AS key FROM unnest(:emails.address::text[]) e
-	UNION
-	SELECT 'p:' || p FROM unnest(:phones.e164::text[]) p
-) k;
+SELECT :call.tenant_id, k.key, :contact_id::uuid
+FROM unnest(:keys::text[]) AS k (key);
 
 -- Exact keys first (score 1000), then parts of names, e-mails and phones, then misspelt names.
 -- name: contact_search :many ContactSearch -> SearchContactsResult
