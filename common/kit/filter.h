@@ -3,6 +3,7 @@
  *
  * Supported: AND OR NOT -, parentheses, juxtaposition (AND), = != < <= > >= :, text in double or single quotes with escapes, numbers, true/false, RFC 3339 times, enum names,
  * `field:*` (has), `labels.key = "x"`, prefix and suffix matches with * in text (`name = "Nov*"`), has (:) on lists; a bare word matches the fields marked is_text. Depth <= 16, at most 50 terms.
+ * ':' on text means contains, without case; a star that is meant as a character is written "\\*"; an empty value means not set; NOT and != also find what is not set.
  * Source: https://google.aip.dev/160 and its EBNF. Threads: no shared state.
  */
 #pragma once
