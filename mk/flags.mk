@@ -8,4 +8,4 @@ CPP_ALL := $(INC) -MMD -MP
 C_ALL    = $(CSTD) $(CFLAGS) $(SANFLAG)
 LDFLAGS := -pthread $(SANFLAG) -Wl,--as-needed
 # Every third-party library, by name; --as-needed drops what a program does not use.
-LIBS    := -lgrpc -lgpr -lprotobuf-c -lnats -lpq -lsodium -lmicrohttpd -ljansson -lphonenumber -licuuc -licui18n -lstdc++ -lm
+LIBS    := -lgrpc -lgpr -labsl_synchronization -lprotobuf-c -lnats -lpq -lsodium -lmicrohttpd -ljansson -lphonenumber -licuuc -licui18n -lstdc++ -lm
