@@ -104,6 +104,7 @@ struct rpc *rpc_new(struct loop *l)
 	/* what gRPC writes to stderr it also returns; GRPC_VERBOSITY brings it back */
 	if (!getenv("GRPC_VERBOSITY"))
 		gpr_set_log_function(log_nothing);
+	rpc_relax_mutexes();
 	grpc_init();
 	r->loop = l;
 	r->wake.fn = on_wake;

@@ -52,6 +52,8 @@ static grpc_channel *channel_create(
 		int_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
 		/* see rpc_server.c */
 		int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE),
+		int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0),
+		int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
 		int_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
 		/* every replica behind a name, and a lost connection is made again without waiting for a call */
 		{ .type = GRPC_ARG_STRING,

@@ -40,6 +40,9 @@ void rpc_hand_over(struct rpc *r, struct rpc_op *op);
 /* True if gRPC took the batch; it will then be reported. */
 bool rpc_op_start(grpc_call *call, struct rpc_op *op, const grpc_op *ops, size_t n);
 
+/* Before gRPC starts. */
+void rpc_relax_mutexes(void);
+
 /* ---- messages ---- */
 
 struct rpc_bytes *rpc_bytes_wrap(grpc_byte_buffer *buffer); /* takes it over */

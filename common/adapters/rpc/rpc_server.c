@@ -56,6 +56,8 @@ static grpc_server *server_create(const struct rpc_server_config *c)
 			to_int(c->min_ping_interval_ms, DEFAULT_MIN_PING_MS)),
 		/* gRPC inflates a message before it looks at its size: four megabytes of zeros become four gigabytes */
 		int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE),
+		int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0),
+		int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
 		int_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
 	};
 	grpc_channel_args args = { .num_args = sizeof(list) / sizeof(list[0]), .args = list };
