@@ -264,8 +264,7 @@ void rpc_fixture_run(const struct rpc_server_config *c, void (*fn)(struct rpc_fi
 	f.loop = loop_new();
 	f.rpc = rpc_new(f.loop);
 	rpc_fixture_start_server(&f, 0);
-	cc.target = arena_printf(f.arena, "%s:%d", c->tls_cert_file ? "localhost" : "127.0.0.1",
-		rpc_server_port(f.server));
+	cc.target = arena_printf(f.arena, "127.0.0.1:%d", rpc_server_port(f.server));
 	f.channel = rpc_channel_new(f.rpc, &cc);
 	fiber_spawn(f.loop, body, &f);
 	loop_run(f.loop);

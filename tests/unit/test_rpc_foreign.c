@@ -45,8 +45,7 @@ static int run_program(struct loop *l, char *const argv[])
 static void python(struct rpc_fixture *f, const char *scenario)
 {
 	const char *ca = f->config.tls_cert_file;
-	char *target = arena_printf(f->arena, "%s:%d", ca ? "localhost" : "127.0.0.1",
-		rpc_server_port(f->server));
+	char *target = arena_printf(f->arena, "127.0.0.1:%d", rpc_server_port(f->server));
 	char *argv[] = { "/usr/bin/python3", "tests/clients/rpc_echo.py", target,
 		arena_strdup(f->arena, scenario), ca ? arena_strdup(f->arena, ca) : NULL, NULL };
 
@@ -129,8 +128,8 @@ static char *make_certificate(struct arena *a, const char *folder)
 	char *cert = arena_printf(a, "%s/cert.pem", folder);
 	char *key = arena_printf(a, "%s/key.pem", folder);
 	char *argv[] = { "/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-		"ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=localhost",
-		"-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert, NULL };
+		"ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=test",
+		"-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert, NULL };
 	posix_spawn_file_actions_t quiet;
 	int status = -1;
 	pid_t pid;
