@@ -358,12 +358,12 @@ static const char *time_zone_fault(struct str s)
 	struct stat st;
 	if (!is_zone_name(s))
 		return fault;
-	if (str_is(s, "UTC") || stat(folder, &st) != 0)
-		return NULL;
 	memcpy(path, folder, sizeof(folder) - 1);
 	memcpy(path + sizeof(folder) - 1, s.p, s.n);
 	path[sizeof(folder) - 1 + s.n] = '\0';
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) ? NULL : fault;
+	if (str_is(s, "UTC") || (stat(path, &st) == 0 && S_ISREG(st.st_mode)))
+		return NULL;
+	return stat(folder, &st) == 0 ? fault : NULL;
 }
 
 /* Codes of one length, side by side in a sorted text. */
