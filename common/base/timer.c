@@ -89,6 +89,7 @@ bool timers_fire(struct loop *l)
 	while (fired < most && h->count > 0 && h->at[1]->at_us <= now) {
 		struct loop_timer *t = h->at[1];
 
+		assert(t->slot == 1); /* else someone wiped a timer that was set */
 		loop_timer_cancel(l, t);
 		t->fn(t);
 		fired++;

@@ -161,13 +161,17 @@ static void *use_arenas(void *arg)
 
 	for (int i = 0; i < 300; i++) {
 		struct arena *a = arena_new();
+		struct arena *b = arena_new();
 
+		memset(arena_alloc(b, 5000), i, 5000);
+		arena_free(b);
 		memset(arena_alloc(a, 5000), i, 5000);
 		memset(arena_alloc(a, 5000), i, 5000);
 		arena_free(a);
 	}
 	*last = arena_new();
 	arena_strdup(*last, "handed over");
+	arena_free(arena_new()); /* stays cached until the thread ends */
 	return NULL;
 }
 

@@ -142,13 +142,17 @@ static void story_data(void)
 
 	assert_non_null(f);
 	assert_null(fiber_data(f));
+	assert_false(fiber_is_cancelled(f));
+	assert_int_equal(fiber_deadline(f), CLOCK_NEVER);
+	fiber_cancel(f);
+	fiber_set_deadline(f, 1);
 	fiber_set_data(f, &value);
 	let_all_wait();
 	assert_ptr_equal(fiber_data(f), &value);
 	assert_ptr_equal(fiber_self(), f);
 }
 
-static void a_fiber_keeps_its_data_and_a_new_one_has_none(void **state)
+static void a_fiber_keeps_its_data_and_a_new_one_starts_clean(void **state)
 {
 	for (int i = 0; i < 3; i++)
 		run(state, story_data);
@@ -287,21 +291,25 @@ static void a_wait_may_have_a_limit_of_its_own(void **state)
 	run(state, story_wait_until);
 }
 
+static void set_event(void *arg)
+{
+	event_set(arg);
+}
+
 static void story_later_limits(void)
 {
 	struct event event = { 0 };
-	struct actor a = { .event = &event, .us = 4 * MS };
+	struct actor a;
 	struct fiber *f;
+	int64_t start_us = clock_mono_us();
 
-	/* an early timer left over from a wait that ended must not cut a later one short */
-	start(wait_for_event, &a);
-	let_all_wait();
-	event_set(&event);
-	let_all_wait();
-	assert_int_equal(a.result, ST_OK);
+	/* a wait ended early leaves its limit behind; it must not cut a later wait short, nor lose
+	 * its limit */
+	fiber_spawn(loop_self(), set_event, &event);
+	assert_int_equal(event_wait_until(&event, start_us + 2 * MS), ST_OK);
 	event_reset(&event);
-	assert_int_equal(event_wait_until(&event, clock_mono_us() + MS), ST_DEADLINE_EXCEEDED);
-	assert_int_equal(fiber_sleep_us(10 * MS), ST_OK);
+	assert_int_equal(event_wait_until(&event, start_us + 8 * MS), ST_DEADLINE_EXCEEDED);
+	assert_true(clock_mono_us() >= start_us + 8 * MS);
 
 	/* a deadline moved while the fiber waits, out and back in */
 	a = (struct actor){ .event = &event };
@@ -320,6 +328,29 @@ static void story_later_limits(void)
 static void limits_may_move_while_a_fiber_waits(void **state)
 {
 	run(state, story_later_limits);
+}
+
+static void story_left_timer(void)
+{
+	struct event event = { 0 };
+	struct actor a = { .event = &event, .us = 2 * MS }, b = { .us = 4 * MS };
+
+	/* the second fiber runs where the first one stood */
+	start(wait_for_event, &a);
+	fiber_yield();
+	event_set(&event);
+	fiber_yield();
+	assert_int_equal(a.result, ST_OK);
+	start(sleep_then_note, &b);
+	assert_int_equal(fiber_sleep_us(8 * MS), ST_OK);
+	assert_ptr_equal(a.fiber, b.fiber);
+	assert_int_equal(b.result, ST_OK);
+	assert_true(b.took_us >= 4 * MS);
+}
+
+static void a_finished_fiber_leaves_no_timer_behind(void **state)
+{
+	run(state, story_left_timer);
 }
 
 static void note_deadline(void *arg)
@@ -799,13 +830,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIBER_TEST(fibers_run_in_the_order_they_were_spawned),
-		FIBER_TEST(a_fiber_keeps_its_data_and_a_new_one_has_none),
+		FIBER_TEST(a_fiber_keeps_its_data_and_a_new_one_starts_clean),
 		FIBER_TEST(a_switch_keeps_what_a_fiber_computes_with),
 		FIBER_TEST(sleep_lasts_as_long_as_asked),
 		FIBER_TEST(sleepers_wake_in_order_of_time),
 		FIBER_TEST(a_wait_ends_at_the_deadline),
 		FIBER_TEST(a_wait_may_have_a_limit_of_its_own),
 		FIBER_TEST(limits_may_move_while_a_fiber_waits),
+		FIBER_TEST(a_finished_fiber_leaves_no_timer_behind),
 		FIBER_TEST(a_child_inherits_the_deadline),
 		FIBER_TEST(cancelling_wakes_a_sleeper),
 		FIBER_TEST(cancellation_is_sticky),
