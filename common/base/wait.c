@@ -107,9 +107,9 @@ enum status limiter_enter(struct limiter *l)
 void limiter_leave(struct limiter *l)
 {
 	assert(l->held > 0);
+	/* the place is handed over, so that nobody can come between */
 	if (l->first)
-		fiber_wake(
-			l->first, ST_OK); /* its place is handed over, so nobody can come between */
+		fiber_wake(l->first, ST_OK);
 	else
 		l->held--;
 }

@@ -220,19 +220,29 @@ static void sleep_lasts_as_long_as_asked(void **state)
 	run(state, story_sleep);
 }
 
+static void wait_until_time(void *arg)
+{
+	struct actor *a = arg;
+	struct event never = { 0 };
+
+	a->result = event_wait_until(&never, a->us);
+	note(a);
+}
+
 static void story_sleep_order(void)
 {
+	int64_t now = clock_mono_us();
 	struct trace t = { 0 };
 	struct actor a[] = {
-		{ .trace = &t, .name = 'a', .us = 9 * MS },
-		{ .trace = &t, .name = 'b', .us = 3 * MS },
-		{ .trace = &t, .name = 'c', .us = 6 * MS },
+		{ .trace = &t, .name = 'a', .us = now + 9 * MS },
+		{ .trace = &t, .name = 'b', .us = now + 3 * MS },
+		{ .trace = &t, .name = 'c', .us = now + 6 * MS },
 	};
 	struct group g;
 
 	group_init(&g);
 	for (int i = 0; i < 3; i++)
-		group_spawn(&g, sleep_then_note, &a[i]);
+		group_spawn(&g, wait_until_time, &a[i]);
 	assert_int_equal(group_wait(&g), ST_OK);
 	assert_string_equal(t.text, "bca");
 }
