@@ -28,6 +28,7 @@ struct call {
 	const Crm__CallScope *scope; /* what SQL reads as :call.* */
 	const struct principal *principal; /* NULL for public methods called without a token, and in event handlers */
 	const char *request_id; /* "" if none */
+	const char *correlation_id; /* x-request-id: the client's, or made here; in the log line and the answer's metadata. "" in event handlers */
 	const char *traceparent; /* "" if none */
 	const char *address; /* the client's, as the gateway saw it */
 	struct rpc_call *rpc; /* NULL in event handlers */
@@ -38,6 +39,8 @@ struct call {
 	struct call_error *error;
 	const char *inbox_event_id; /* set in event handlers: call_write records it, so that a redelivery has no second effect */
 	const char *inbox_consumer;
+	const char *inbox_resource; /* "<type>/<id>" whose revision call_write advances; NULL: no revision is kept */
+	int64_t inbox_revision;
 };
 
 enum level { LEVEL_NONE, LEVEL_OWN, LEVEL_TEAM, LEVEL_SUBTREE, LEVEL_ALL }; /* crm.identity.v1.Level */

@@ -15,3 +15,18 @@ enum status dispatch_new(struct service *s, struct dispatch **ret, const char **
 void dispatch_free(struct dispatch *d);
 void dispatch_serve(struct rpc_call *rpc, void *dispatch);
 bool dispatch_is_unary(const char *method, void *dispatch);
+
+/* The log line of a call, for those that serve_other handles. Empty texts are left out. */
+struct call_record {
+	const char *method, *tenant_id, *user_id;
+	enum status status;
+	int64_t us;
+	const char *correlation_id, *traceparent;
+	const char *message; /* written from INTERNAL up only: other messages may hold what clients sent */
+	const char *detail;
+};
+void dispatch_log(const struct call_record *r);
+/* The call's x-request-id if it is fit to be logged, else a new one; its traceparent if well-formed, else ""; its client's address. */
+const char *dispatch_correlation_id(struct arena *a, const struct rpc_call *rpc);
+const char *dispatch_traceparent(struct arena *a, const struct rpc_call *rpc);
+const char *dispatch_address(struct arena *a, const struct rpc_call *rpc);

@@ -97,5 +97,7 @@ int service_main(const struct service_def *def, int argc, char **argv);
 bool service_is_serving(const struct service *s);
 /* Wakes health watchers after something that counts has changed. */
 void service_health_changed(struct service *s);
+/* A fiber that lives as long as the service: cancelled and waited for at shutdown, after def->stop. From a fiber (start, ready). */
+void service_background(struct service *s, void (*fn)(void *arg), void *arg);
 /* The protobuf-c descriptor of a message reachable from the service's APIs or types, by short or full name; NULL if unknown. */
 const ProtobufCMessageDescriptor *service_type(const struct service *s, const char *name);

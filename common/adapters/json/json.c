@@ -19,8 +19,8 @@ static const struct json *out(const json_t *v)
 
 enum status json_parse(struct arena *a, struct str text, const struct json **ret)
 {
-	json_t *root =
-		json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+	json_t *root = json_loadb(
+		text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
 
 	if (!root)
 		return ST_INVALID_ARGUMENT;
