@@ -51,3 +51,11 @@ enum status fiber_wait(struct waiter *w, int64_t until_us) MUST_CHECK;
 void fiber_wake(struct waiter *w, enum status how);
 /* Whether a wait may not even begin. */
 bool fiber_must_stop(const struct fiber *f);
+
+/* stack.c: a fiber on a stack that executes main, new or from the loop's pool. Only context and
+ * loop are set. */
+struct fiber *stack_take(struct loop *l, void (*main)(void));
+/* Of a finished fiber: into the pool. */
+void stack_put(struct fiber *f);
+void stack_free(struct fiber *f);
+void stacks_done(struct loop *l);
