@@ -10,6 +10,7 @@
  * Threads: the loop's fibers; a struct resource is constant.
  */
 #pragma once
+#include "google/protobuf/field_mask.pb-c.h"
 #include "kit/call.h"
 #include "kit/filter.h"
 
@@ -65,6 +66,8 @@ enum status resource_batch_delete(struct call *call);
 
 /* The resource as the caller may see it; NOT_FOUND said. Field names the request field that held the id. */
 enum status resource_load(struct call *call, const struct resource *r, const char *id, bool with_deleted, const char *field, void *ret_msg_ptr) MUST_CHECK;
+/* Applies an update mask to a resource that is treated by hand (dst is a copy of what is there); violations are said. name: the resource's field in the request. */
+enum status resource_apply_mask(struct call *call, const char *name, void *dst, const void *src, const Google__Protobuf__FieldMask *mask) MUST_CHECK;
 /* Fills in what the server sets on creation (id, times, creator, owner, team, revision, etag), runs check and the field rules, adds the statements to b. */
 struct change;
 enum status resource_prepare_create(struct call *call, const struct resource *r, void *msg, struct db_batch *b, struct change *ret) MUST_CHECK;

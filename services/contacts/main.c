@@ -23,24 +23,22 @@ static const ProtobufCMessageDescriptor *const types[] = {
 	NULL,
 };
 
-static const struct service_def contacts = {
-	.name = "contacts",
-	.descriptors = crm_contacts_pb,
-	.descriptors_end = crm_contacts_pb_end,
-	.apis = apis,
-	.methods = contacts_methods,
-	.types = types,
-	.statements = &contacts_statements,
-	.publishes = true,
-	.config = config,
-	.n_config = sizeof(config) / sizeof(config[0]),
-	.settings = &contacts_settings,
-};
-
 int main(int argc, char **argv)
 {
-	struct service_def def = contacts;
-	def.migrations = contacts_migrations;
-	def.n_migrations = contacts_n_migrations;
+	const struct service_def def = {
+		.name = "contacts",
+		.descriptors = crm_contacts_pb,
+		.descriptors_end = crm_contacts_pb_end,
+		.apis = apis,
+		.methods = contacts_methods,
+		.types = types,
+		.statements = &contacts_statements,
+		.migrations = contacts_migrations,
+		.n_migrations = contacts_n_migrations,
+		.publishes = true,
+		.config = config,
+		.n_config = sizeof(config) / sizeof(config[0]),
+		.settings = &contacts_settings,
+	};
 	return service_main(&def, argc, argv);
 }
