@@ -17,7 +17,7 @@ struct bus_config {
 };
 
 struct bus *bus_new(struct loop *l, const struct bus_config *c);
-void bus_free(struct bus *b);
+void bus_free(struct bus *b); /* after loop_run has returned and before loop_free; NULL is fine */
 bool bus_is_up(const struct bus *b); /* any thread: connected and the stream is there */
 void bus_on_change(struct bus *b, void (*fn)(bool up, void *arg), void *arg); /* on the loop */
 
@@ -26,7 +26,8 @@ struct bus_event {
 	const char *id;      /* Nats-Msg-Id: the broker drops a repeat within its window */
 	struct str payload;
 };
-/* Publishes asynchronously and waits until the broker has stored all: ST_OK, or ST_UNAVAILABLE / ST_DEADLINE_EXCEEDED with unknown outcome for some: publish the same again. */
+/* Publishes asynchronously and waits until the broker has stored all: ST_OK, or ST_UNAVAILABLE / ST_DEADLINE_EXCEEDED with unknown outcome for some: publish the same again.
+ * ST_INVALID_ARGUMENT: one of them can never be stored (too large, no subject); publish them one by one to see which. */
 enum status bus_publish(struct bus *b, const struct bus_event *list, size_t n, int64_t timeout_ms) MUST_CHECK;
 
 struct bus_delivery {
@@ -48,3 +49,5 @@ struct bus_consumer {
 };
 /* Starts now or as soon as the bus is up, and again after each reconnect. */
 void bus_consume(struct bus *b, const struct bus_consumer *c);
+/* In a fiber, before the loop stops: takes no more events, gives back those not begun, and waits for the handlers that run. The status tells why the wait was cut short. */
+enum status bus_drain(struct bus *b) MUST_CHECK;
