@@ -56,6 +56,7 @@ static void wait_for_ever(struct rpc_fixture *f, struct rpc_call *c, struct rpc_
 	enum status status;
 
 	(void)request;
+	f->deadline = rpc_deadline(c);
 	event_set(&f->arrived);
 	status = event_wait(&never);
 	finish(c, status, "stopped", STR(""));
@@ -165,6 +166,19 @@ static void late(struct rpc_fixture *f, struct rpc_call *c, struct rpc_bytes *re
 	finish(c, status == ST_OK ? ST_NOT_FOUND : status, "late", STR(""));
 }
 
+static void relay(struct rpc_fixture *f, struct rpc_call *c, struct rpc_bytes *request)
+{
+	struct rpc_request q = { .method = "/test.Echo/Wait", .message = request, .parent = c };
+	struct arena *a = arena_new();
+	struct rpc_response r;
+
+	fiber_shield();
+	(void)!rpc_unary(f->channel, a, &q, &r);
+	fiber_unshield();
+	rpc_finish(c, &r.outcome);
+	arena_free(a);
+}
+
 static const struct {
 	const char *name;
 	void (*unary)(struct rpc_fixture *f, struct rpc_call *c, struct rpc_bytes *request);
@@ -178,6 +192,7 @@ static const struct {
 	{ "/test.Echo/Count", count, NULL },
 	{ "/test.Echo/Flood", flood, NULL },
 	{ "/test.Echo/Late", late, NULL },
+	{ "/test.Echo/Relay", relay, NULL },
 	{ "/test.Echo/Sum", NULL, sum },
 	{ "/test.Echo/Chat", NULL, chat },
 };

@@ -12,6 +12,7 @@
  *   Chat    both: answers each message at once
  *   Flood   server stream: sends 64 KiB messages until it is stopped
  *   Late    sends headers at once, a status later
+ *   Relay   calls Wait on the same server on behalf of its caller, deaf to everything but gRPC itself
  * Every other method is unary and ends UNIMPLEMENTED.
  */
 #pragma once
@@ -30,6 +31,7 @@ struct rpc_fixture {
 	struct event left;     /* it has returned */
 	enum status left_with; /* how its wait ended */
 	size_t sent;           /* messages of Flood */
+	int64_t deadline;      /* of Wait */
 	struct event release;  /* lets Late end */
 
 	void (*body)(struct rpc_fixture *f);

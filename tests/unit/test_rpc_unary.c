@@ -230,6 +230,42 @@ static void a_call_can_be_cancelled_at_any_moment(void **state)
 	rpc_fixture_run(&PLAIN, early_cancel_body);
 }
 
+static void relay_deadline_body(struct rpc_fixture *f)
+{
+	struct rpc_request q = { .method = "/test.Echo/Relay",
+		.deadline = clock_mono_us() + 100 * 1000 };
+	struct rpc_response r;
+
+	assert_int_equal(rpc_unary(f->channel, f->arena, &q, &r), ST_DEADLINE_EXCEEDED);
+	assert_int_equal(event_wait(&f->left), ST_OK);
+	assert_true(f->deadline <= q.deadline + 50 * 1000);
+}
+
+static void one_relayed(void *arg)
+{
+	struct rpc_fixture *f = arg;
+	struct rpc_response r;
+
+	assert_int_equal(rpc_fixture_call(f, "/test.Echo/Relay", "", &r), ST_CANCELLED);
+}
+
+static void relay_cancel_body(struct rpc_fixture *f)
+{
+	struct fiber *one = fiber_spawn(f->loop, one_relayed, f);
+
+	assert_int_equal(event_wait(&f->arrived), ST_OK);
+	fiber_cancel(one);
+	assert_int_equal(event_wait(&f->left), ST_OK);
+	assert_int_equal(f->left_with, ST_CANCELLED);
+}
+
+static void deadline_and_cancellation_pass_through_a_parent(void **state)
+{
+	(void)state;
+	rpc_fixture_run(&PLAIN, relay_deadline_body);
+	rpc_fixture_run(&PLAIN, relay_cancel_body);
+}
+
 /* ---- servers that come and go ---- */
 
 static void one_unavailable(void *arg)
@@ -314,6 +350,97 @@ static void a_channel_finds_its_server_again(void **state)
 	rpc_fixture_run(&PLAIN, reconnect_body);
 }
 
+static void call_until_gone(void *arg)
+{
+	struct rpc_fixture *f = arg;
+	struct rpc_response r;
+	enum status status;
+
+	do {
+		struct arena *a = arena_new();
+		struct rpc_request q = { .method = "/test.Echo/Unary" };
+
+		status = rpc_unary(f->channel, a, &q, &r);
+		arena_free(a);
+		f->sent++;
+	} while (status == ST_OK);
+	assert_int_equal(status, ST_UNAVAILABLE);
+}
+
+static void busy_shutdown_body(struct rpc_fixture *f)
+{
+	struct group g;
+
+	group_init(&g);
+	for (int i = 0; i < 50; i++)
+		group_spawn(&g, call_until_gone, f);
+	while (f->sent < 1000)
+		fiber_yield();
+	rpc_fixture_stop_server(f, 10000);
+	assert_int_equal(group_wait(&g), ST_OK);
+}
+
+static void calls_during_a_shutdown_are_answered_or_unavailable(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		rpc_fixture_run(&PLAIN, busy_shutdown_body);
+}
+
+/* A client whose loop ends while calls are under way, as a program does on Ctrl-C. */
+static void call_wait(void *arg)
+{
+	struct rpc_fixture *f = arg;
+	struct rpc_request q = { .method = "/test.Echo/Wait" };
+	struct rpc_response r;
+
+	/* nothing of the fiber's own: its stack is dropped */
+	(void)!rpc_unary(f->channel, f->arena, &q, &r);
+	fail_msg("the loop has ended, and the call went on");
+}
+
+static void hold_stream(void *arg)
+{
+	struct rpc_fixture *f = arg;
+	struct rpc_request q = { .method = "/test.Echo/Chat" };
+	struct rpc_stream *s;
+	struct rpc_bytes *b;
+
+	assert_int_equal(rpc_stream_open(f->channel, &q, &s), ST_OK);
+	(void)!rpc_stream_recv(s, &b);
+	fail_msg("the loop has ended, and the stream went on");
+}
+
+static void stop_soon(struct loop_timer *t)
+{
+	(void)t;
+	loop_stop(loop_self());
+}
+
+static void abandoned_body(struct rpc_fixture *f)
+{
+	struct rpc_fixture client = { .loop = loop_new(), .arena = f->arena };
+	struct rpc_channel_config c = { .target = arena_printf(f->arena, "127.0.0.1:%d",
+						rpc_server_port(f->server)) };
+	struct loop_timer t = { .fn = stop_soon };
+
+	client.rpc = rpc_new(client.loop);
+	client.channel = rpc_channel_new(client.rpc, &c);
+	fiber_spawn(client.loop, call_wait, &client);
+	fiber_spawn(client.loop, hold_stream, &client);
+	loop_timer_set(client.loop, &t, clock_mono_us() + 20 * 1000);
+	loop_run(client.loop);
+	rpc_channel_free(client.channel);
+	rpc_free(client.rpc);
+	loop_free(client.loop);
+}
+
+static void a_client_may_end_with_calls_under_way(void **state)
+{
+	(void)state;
+	rpc_fixture_run(&PLAIN, abandoned_body);
+}
+
 static void taken_body(struct rpc_fixture *f)
 {
 	struct rpc_handlers h = { 0 };
@@ -388,9 +515,12 @@ int main(void)
 		cmocka_unit_test(the_deadline_of_the_fiber_travels),
 		cmocka_unit_test(a_cancelled_fiber_cancels_its_call),
 		cmocka_unit_test(a_call_can_be_cancelled_at_any_moment),
+		cmocka_unit_test(deadline_and_cancellation_pass_through_a_parent),
 		cmocka_unit_test(shutdown_cancels_what_outlives_the_grace_time),
 		cmocka_unit_test(shutdown_lets_running_calls_finish),
 		cmocka_unit_test(a_channel_finds_its_server_again),
+		cmocka_unit_test(calls_during_a_shutdown_are_answered_or_unavailable),
+		cmocka_unit_test(a_client_may_end_with_calls_under_way),
 		cmocka_unit_test(a_taken_port_is_unavailable),
 		cmocka_unit_test(thousands_of_calls_side_by_side_all_get_their_own_answer),
 	};

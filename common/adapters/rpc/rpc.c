@@ -124,6 +124,7 @@ void rpc_free(struct rpc *r)
 	grpc_completion_queue_shutdown(r->queue);
 	pthread_join(r->thread, NULL);
 	inbox_run(r);
+	rpc_client_release_all(r); /* of fibers that the loop has given up */
 	grpc_completion_queue_destroy(r->queue);
 	grpc_shutdown();
 	mem_free(r);

@@ -128,10 +128,22 @@ void rpc_client_end(struct rpc_client *c)
 	grpc_call_unref(c->call);
 }
 
+void rpc_client_cancel(struct rpc_client *c)
+{
+	c->is_cancelled = true;
+	(void)grpc_call_cancel(c->call, NULL); /* one that has ended stays so */
+}
+
 void rpc_client_cancel_all(struct rpc *r)
 {
 	for (struct rpc_client *c = r->clients; c; c = c->next)
-		(void)grpc_call_cancel(c->call, NULL); /* one that has ended stays so */
+		rpc_client_cancel(c);
+}
+
+void rpc_client_release_all(struct rpc *r)
+{
+	while (r->clients)
+		r->clients->release(r->clients);
 }
 
 grpc_op rpc_client_start_op(const struct rpc_request *q, struct rpc_metadata *m)
@@ -181,12 +193,27 @@ static struct str details_of(const grpc_metadata_array *trailers)
 	return STR("");
 }
 
-struct rpc_outcome rpc_ending_outcome(const struct rpc_ending *e, struct arena *a)
+/*
+ * A gRPC server that goes down answers calls that reach it too late with a bare CANCELLED. Nobody cancelled them: the
+ * caller must read that the server is away.
+ */
+static bool is_turned_away(const struct rpc_ending *e, const struct rpc_client *c)
+{
+	return e->code == GRPC_STATUS_CANCELLED && !c->is_cancelled &&
+	       str_is(rpc_slice_str(&e->message), "CANCELLED");
+}
+
+struct rpc_outcome rpc_ending_outcome(
+	const struct rpc_ending *e, const struct rpc_client *c, struct arena *a)
 {
 	struct str message = rpc_slice_str(&e->message);
 	struct str details = details_of(&e->trailers);
 	bool is_known = e->code >= GRPC_STATUS_OK && e->code <= GRPC_STATUS_UNAUTHENTICATED;
 
+	if (is_turned_away(e, c))
+		return (struct rpc_outcome){ .status = ST_UNAVAILABLE,
+			.message = "the server is going down",
+			.details = STR("") };
 	return (struct rpc_outcome){
 		.status = is_known ? (enum status)e->code : ST_UNKNOWN,
 		.message = message.n > 0 ? str_dup(a, message) : "",

@@ -24,6 +24,8 @@ struct rpc_client {
 	struct rpc *rpc;
 	struct rpc_client *prev, *next;
 	grpc_call *call;
+	bool is_cancelled; /* by us */
+	void (*release)(struct rpc_client *c); /* the whole call; once gRPC has reported all its batches */
 };
 
 struct rpc {
@@ -114,12 +116,15 @@ struct rpc_channel {
 
 /* Creates the call with the deadline that counts. */
 void rpc_client_begin(struct rpc_client *c, struct rpc_channel *ch, const struct rpc_request *q);
+void rpc_client_cancel(struct rpc_client *c);
 void rpc_client_end(struct rpc_client *c);
+/* For rpc_free, before and after the queue is drained. */
 void rpc_client_cancel_all(struct rpc *r);
+void rpc_client_release_all(struct rpc *r);
 /* The first operation of a call: its headers go into m, which must live as long as the batch. */
 grpc_op rpc_client_start_op(const struct rpc_request *q, struct rpc_metadata *m);
 
-/* What gRPC says about the end of a client call, and where rpc_ended puts it. */
+/* What gRPC says about the end of a client call. */
 struct rpc_ending {
 	grpc_status_code code;
 	grpc_slice message;
@@ -128,7 +133,8 @@ struct rpc_ending {
 void rpc_ending_init(struct rpc_ending *e);
 void rpc_ending_done(struct rpc_ending *e);
 grpc_op rpc_ending_op(struct rpc_ending *e);
-struct rpc_outcome rpc_ending_outcome(const struct rpc_ending *e, struct arena *a);
+struct rpc_outcome rpc_ending_outcome(
+	const struct rpc_ending *e, const struct rpc_client *c, struct arena *a);
 struct rpc_headers rpc_headers_in(struct arena *a, const grpc_metadata_array *md);
 
 /* ---- credentials ---- */

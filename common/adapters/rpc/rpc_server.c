@@ -8,6 +8,7 @@
 #include <grpc/grpc_security.h>
 #include <assert.h>
 #include <limits.h>
+#include <sys/resource.h>
 #include "adapters/rpc/rpc_private.h"
 #include "base/clock.h"
 
@@ -34,6 +35,20 @@ static grpc_arg int_arg(const char *key, int value)
 	return (grpc_arg){
 		.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key, .value.integer = value
 	};
+}
+
+/*
+ * gRPC stops listening for good when accept finds no descriptor free, so a crowd of connections would close the service
+ * to everyone: the process takes as many descriptors as it may have.
+ */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* then it stays as it is */
 }
 
 static grpc_server *server_create(const struct rpc_server_config *c)
@@ -157,6 +172,7 @@ enum status rpc_server_new(struct rpc *r, const struct rpc_server_config *c,
 
 	if (!credentials)
 		return ST_INVALID_ARGUMENT;
+	raise_descriptor_limit();
 	s = server_new(r, c, h);
 	s->port = grpc_server_add_http2_port(s->server, c->listen, credentials);
 	grpc_server_credentials_release(credentials);

@@ -36,6 +36,14 @@ static void stream_unref(struct rpc_stream *s)
 	mem_free(s);
 }
 
+static void release(struct rpc_client *c)
+{
+	struct rpc_stream *s = CONTAINER_OF(c, struct rpc_stream, client);
+
+	s->refs = 1; /* the user's, who is gone */
+	stream_unref(s);
+}
+
 static struct arena *arena_of(struct rpc_stream *s)
 {
 	if (!s->arena)
@@ -96,6 +104,7 @@ static struct rpc_stream *stream_new(struct rpc_channel *ch, const struct rpc_re
 	struct rpc_stream *s = mem_zalloc(sizeof(*s));
 
 	s->refs = 1;
+	s->client.release = release;
 	s->start.on_loop = on_started;
 	s->send.on_loop = on_sent;
 	s->half_close.on_loop = on_half_closed;
@@ -203,7 +212,7 @@ enum status rpc_stream_finish(
 	if (!s->ended.is_set)
 		TRY(event_wait(&s->ended));
 	if (ret)
-		*ret = rpc_ending_outcome(&s->ending, arena_of(s));
+		*ret = rpc_ending_outcome(&s->ending, &s->client, arena_of(s));
 	if (ret_trailers)
 		*ret_trailers = rpc_headers_in(arena_of(s), &s->ending.trailers);
 	return ST_OK;
@@ -211,7 +220,7 @@ enum status rpc_stream_finish(
 
 void rpc_stream_cancel(struct rpc_stream *s)
 {
-	(void)grpc_call_cancel(s->client.call, NULL); /* fails only on a call that has ended */
+	rpc_client_cancel(&s->client);
 }
 
 void rpc_stream_close(struct rpc_stream *s)

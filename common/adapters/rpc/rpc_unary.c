@@ -29,6 +29,11 @@ static void unary_free(struct unary *u)
 	mem_free(u);
 }
 
+static void release(struct rpc_client *c)
+{
+	unary_free(CONTAINER_OF(c, struct unary, client));
+}
+
 static void on_done(struct rpc_op *op)
 {
 	struct unary *u = CONTAINER_OF(op, struct unary, op);
@@ -43,6 +48,7 @@ static struct unary *unary_new(struct rpc_channel *ch, const struct rpc_request 
 {
 	struct unary *u = mem_zalloc(sizeof(*u));
 
+	u->client.release = release;
 	u->op.on_loop = on_done;
 	u->request = rpc_bytes_buffer(q->message);
 	grpc_metadata_array_init(&u->headers);
@@ -79,7 +85,7 @@ static struct rpc_outcome outcome_of(enum status status, const char *message)
 static struct rpc_response response_of(struct unary *u, struct arena *a)
 {
 	struct rpc_response r = {
-		.outcome = rpc_ending_outcome(&u->ending, a),
+		.outcome = rpc_ending_outcome(&u->ending, &u->client, a),
 		.headers = rpc_headers_in(a, &u->headers),
 		.trailers = rpc_headers_in(a, &u->ending.trailers),
 	};
@@ -100,7 +106,7 @@ static struct rpc_response response_of(struct unary *u, struct arena *a)
 static struct rpc_outcome abandon(struct unary *u, enum status why)
 {
 	u->is_abandoned = true;
-	(void)grpc_call_cancel(u->client.call, NULL); /* fails only on a call that has ended */
+	rpc_client_cancel(&u->client);
 	return outcome_of(why, why == ST_DEADLINE_EXCEEDED ? "deadline exceeded" : "cancelled");
 }
 
