@@ -1,45 +1,9 @@
 /*
- * Structs: protobuf-c's generated messages in an arena. Wire goes in through protobuf-c's reader with a bound on what it
- * may allocate: a few bytes of wire can ask for a large struct.
+ * Structs: protobuf-c's generated messages in an arena: written to the wire, copied, compared, changed by field.
  */
 #include <assert.h>
 #include "adapters/pb/pb.h"
 #include "adapters/pb/pb_private.h"
-
-enum { UNPACK_BASE = 1 << 20, UNPACK_FACTOR = 32 };
-
-struct bounded {
-	struct arena *arena;
-	size_t left;
-};
-
-static void *bounded_alloc(void *data, size_t size)
-{
-	struct bounded *b = data;
-	if (size > b->left)
-		return NULL;
-	b->left -= size;
-	return arena_alloc(b->arena, size);
-}
-
-static void bounded_free(void *data, void *p)
-{
-	(void)data; /* all of it goes with the arena */
-	(void)p;
-}
-
-enum status pb_unpack(
-	struct arena *a, const ProtobufCMessageDescriptor *d, struct str wire, void *ret_msg_ptr)
-{
-	struct bounded bound = { .arena = a, .left = UNPACK_BASE + UNPACK_FACTOR * wire.n };
-	ProtobufCAllocator allocator = { bounded_alloc, bounded_free, &bound };
-	void *msg =
-		protobuf_c_message_unpack(d, &allocator, wire.n, (const uint8_t *)(wire.p ? wire.p : ""));
-	if (!msg)
-		return bound.left < UNPACK_BASE ? ST_RESOURCE_EXHAUSTED : ST_INVALID_ARGUMENT;
-	*(void **)ret_msg_ptr = msg;
-	return ST_OK;
-}
 
 struct str pb_pack(struct arena *a, const void *msg)
 {

@@ -303,6 +303,9 @@ static bool message_field_check(struct check *x, struct progress *g, const struc
 	const struct pb_field *field = c->field;
 	if (field->repeated || count == 1 || !(g->mode & MODE_RULES))
 		return submessage_check(x, g, field, f->bytes, field->repeated ? count - 1 : SIZE_MAX);
+	/* in a oneof another member may come between, and then only the later parts count */
+	if (field->oneof >= 0 && !submessage_check(x, g, field, f->bytes, SIZE_MAX))
+		return false;
 	return count > 2 || merged_check(x, g, field);
 }
 
