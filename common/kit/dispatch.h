@@ -30,3 +30,5 @@ void dispatch_log(const struct call_record *r);
 const char *dispatch_correlation_id(struct arena *a, const struct rpc_call *rpc);
 const char *dispatch_traceparent(struct arena *a, const struct rpc_call *rpc);
 const char *dispatch_address(struct arena *a, const struct rpc_call *rpc);
+/* The address of whoever is connected to us, whatever the metadata says: for the edge. */
+const char *dispatch_peer_address(struct arena *a, const struct rpc_call *rpc);

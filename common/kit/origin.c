@@ -87,3 +87,8 @@ const char *dispatch_address(struct arena *a, const struct rpc_call *rpc)
 
 	return str_dup(a, is_address(first) ? first : address_of_peer(rpc_peer(rpc)));
 }
+
+const char *dispatch_peer_address(struct arena *a, const struct rpc_call *rpc)
+{
+	return str_dup(a, address_of_peer(rpc_peer(rpc)));
+}
