@@ -24,12 +24,6 @@ struct out {
 
 static bool message_put(struct out *o, const struct pb_message *m, struct str wire, unsigned depth);
 
-static struct pb_reader reader(struct str wire)
-{
-	const uint8_t *p = (const uint8_t *)wire.p;
-	return (struct pb_reader){ p, p + wire.n };
-}
-
 /* ---- layout ---- */
 
 static void line_put(struct out *o)
@@ -137,24 +131,13 @@ static bool value_put(
 
 static bool packed_put(struct out *o, const struct pb_field *f, struct str bytes, bool *is_first)
 {
-	const uint8_t *p = (const uint8_t *)bytes.p, *end = p + bytes.n;
-	unsigned wire_type = pb_wire_type_of(f->type);
-	size_t fixed = wire_type == PB_WIRE_64 ? 8 : 4;
-	while (p < end && !o->b.overflow) {
-		uint64_t value;
-		if (wire_type == PB_WIRE_VARINT) {
-			if (!pb_varint_read(&p, end, &value))
-				return false;
-		} else {
-			if ((size_t)(end - p) < fixed)
-				return false;
-			value = pb_fixed_read(p, fixed);
-			p += fixed;
-		}
+	struct pb_reader r = pb_reader_of(bytes);
+	uint64_t value;
+	while (!o->b.overflow && pb_read_packed(&r, pb_wire_type_of(f->type), &value)) {
 		item_put(o, is_first);
 		number_put(o, f, value);
 	}
-	return !o->b.overflow;
+	return r.p == r.end && !o->b.overflow;
 }
 
 static bool list_put(
@@ -191,7 +174,7 @@ static struct entry entry_read(struct out *o, const struct pb_field *f, struct s
 {
 	struct entry e = { .key = STR("") };
 	struct pb_wire_field v, key = { .bytes = STR("") };
-	for (struct pb_reader r = reader(wire); pb_read(&r, &v);) {
+	for (struct pb_reader r = pb_reader_of(wire); pb_read(&r, &v);) {
 		if (v.number == 1)
 			key = v;
 		else if (v.number == 2)
@@ -280,7 +263,7 @@ bool json_is_special(const struct pb_message *m)
 static struct pb_wire_field last_of(struct str wire, uint32_t number)
 {
 	struct pb_wire_field v, last = { 0 };
-	for (struct pb_reader r = reader(wire); pb_read(&r, &v);) {
+	for (struct pb_reader r = pb_reader_of(wire); pb_read(&r, &v);) {
 		if (v.number == number)
 			last = v;
 	}
@@ -343,7 +326,7 @@ static bool mask_put(struct out *o, struct str wire)
 	struct buf all = buf_new(o->arena, 0);
 	struct pb_wire_field v;
 	bool is_first = true;
-	for (struct pb_reader r = reader(wire); pb_read(&r, &v);) {
+	for (struct pb_reader r = pb_reader_of(wire); pb_read(&r, &v);) {
 		if (v.number != 1)
 			continue;
 		if (!is_first)
@@ -359,7 +342,7 @@ static bool mask_put(struct out *o, struct str wire)
 static bool dynamic_put(struct out *o, const struct pb_message *m, struct str wire, unsigned depth)
 {
 	struct pb_wire_field v, last = { 0 };
-	for (struct pb_reader r = reader(wire); pb_read(&r, &v);) {
+	for (struct pb_reader r = pb_reader_of(wire); pb_read(&r, &v);) {
 		if (v.number >= 1 && v.number <= 6)
 			last = v;
 	}
@@ -391,9 +374,9 @@ static bool known_put(struct out *o, const struct pb_message *m, struct str wire
 	case PB_KNOWN_VALUE:
 		return dynamic_put(o, m, wire, depth);
 	case PB_KNOWN_STRUCT:
-		return f && f->is_map && map_put(o, f, reader(wire), UINT32_MAX, depth);
+		return f && f->is_map && map_put(o, f, pb_reader_of(wire), UINT32_MAX, depth);
 	case PB_KNOWN_LIST:
-		return f && f->repeated && list_put(o, f, reader(wire), UINT32_MAX, depth);
+		return f && f->repeated && list_put(o, f, pb_reader_of(wire), UINT32_MAX, depth);
 	default: /* a wrapper */
 		v = last_of(wire, 1);
 		return f && value_put(o, f, &v, depth);
@@ -428,7 +411,7 @@ static void oneof_reset(struct slot *slots, const struct pb_message *m, const st
 
 static bool slots_fill(struct slot *slots, const struct pb_message *m, struct str wire)
 {
-	struct pb_reader r = reader(wire);
+	struct pb_reader r = pb_reader_of(wire);
 	struct pb_wire_field v;
 	for (;;) {
 		const uint8_t *at = r.p;

@@ -208,5 +208,10 @@ void pb_put_message(struct buf *b, uint32_t number, struct str v); /* written ev
 void pb_put_int(struct buf *b, uint32_t number, int64_t v); /* varint field (int32, int64, bool, enum); omitted when zero */
 
 struct pb_reader { const uint8_t *p, *end; };
+static inline struct pb_reader pb_reader_of(struct str wire)
+{
+	const uint8_t *p = (const uint8_t *)(wire.p ? wire.p : "");
+	return (struct pb_reader){ p, p + wire.n };
+}
 struct pb_wire_field { uint32_t number; unsigned wire_type; uint64_t value; struct str bytes; };
 bool pb_read(struct pb_reader *r, struct pb_wire_field *ret); /* false at the end or on malformed input (then r->p != r->end) */

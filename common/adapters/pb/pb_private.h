@@ -9,7 +9,8 @@ enum { PB_WIRE_VARINT = 0, PB_WIRE_64 = 1, PB_WIRE_BYTES = 2, PB_WIRE_32 = 5, PB
 
 size_t pb_varint_encode(uint8_t *out, uint64_t v); /* at most PB_VARINT_MAX bytes */
 bool pb_varint_read(const uint8_t **p, const uint8_t *end, uint64_t *ret);
-uint64_t pb_fixed_read(const uint8_t *p, size_t n); /* little-endian */
+/* The next of the numbers in a packed field; false at the end or on malformed input (then r->p != r->end). */
+bool pb_read_packed(struct pb_reader *r, unsigned wire_type, uint64_t *ret);
 int64_t pb_wire_to_i64(enum pb_type t, uint64_t value); /* of an integer, bool or enum; unsigned 64 bit as it is */
 void pb_put_fixed(struct buf *b, uint64_t v, size_t n);
 

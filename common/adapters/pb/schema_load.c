@@ -30,12 +30,6 @@ struct scope {
 	unsigned depth;
 };
 
-static struct pb_reader reader(struct str bytes)
-{
-	const uint8_t *p = (const uint8_t *)bytes.p;
-	return (struct pb_reader){ p, p + bytes.n };
-}
-
 static enum status at_end(const struct pb_reader *r)
 {
 	return r->p == r->end ? ST_OK : ST_INVALID_ARGUMENT;
@@ -115,7 +109,7 @@ static char *comment_text(struct arena *a, struct str raw)
 
 static enum status location_read(struct loader *l, struct str bytes)
 {
-	struct pb_reader r = reader(bytes);
+	struct pb_reader r = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	struct str path = { 0 }, leading = { 0 };
 	while (pb_read(&r, &f)) {
@@ -131,7 +125,7 @@ static enum status location_read(struct loader *l, struct str bytes)
 
 static enum status source_info_read(struct loader *l, struct str bytes)
 {
-	struct pb_reader r = reader(bytes);
+	struct pb_reader r = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	while (pb_read(&r, &f)) {
 		if (f.number == 1)
@@ -155,7 +149,7 @@ static enum status symbol_add(struct loader *l, const char *name, struct str pat
 /* Finds the name (field 1) of any descriptor and counts what carries the given number. */
 static enum status outline(struct str bytes, unsigned counted, struct str *ret_name, size_t *ret_n)
 {
-	struct pb_reader r = reader(bytes);
+	struct pb_reader r = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	struct str name = { 0 };
 	size_t n = 0;
@@ -186,7 +180,7 @@ static enum status extension_declare(
 	struct loader *l, const struct scope *parent, unsigned tag, size_t index, struct str bytes)
 {
 	TRY(name_declare(l, parent, tag, index, bytes));
-	struct pb_reader r = reader(bytes);
+	struct pb_reader r = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	struct pb_extension *e = arena_zalloc(l->a, sizeof(*e));
 	while (pb_read(&r, &f)) {
@@ -205,7 +199,7 @@ static enum status extension_declare(
 
 static enum status enum_value_read(struct arena *a, struct str bytes, struct pb_enum_value *ret)
 {
-	struct pb_reader r = reader(bytes);
+	struct pb_reader r = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	while (pb_read(&r, &f)) {
 		if (f.number == 1)
@@ -256,7 +250,7 @@ static enum status enum_declare(
 	e->pub.values = values;
 	struct scope in = scope_in(l, parent, parent->name, tag, index);
 	TRY(symbol_add(l, e->pub.full_name, in.path));
-	struct pb_reader r = reader(bytes);
+	struct pb_reader r = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	while (pb_read(&r, &f)) {
 		if (f.number != 2)
@@ -272,7 +266,7 @@ static enum status enum_declare(
 
 static bool is_map_entry(struct str message_options)
 {
-	struct pb_reader r = reader(message_options);
+	struct pb_reader r = pb_reader_of(message_options);
 	struct pb_wire_field f;
 	bool map_entry = false;
 	while (pb_read(&r, &f)) {
@@ -321,7 +315,7 @@ static enum status message_declare(
 static enum status message_members_declare(
 	struct loader *l, const struct scope *in, struct pb_message_info *m)
 {
-	struct pb_reader r = reader(m->descriptor);
+	struct pb_reader r = pb_reader_of(m->descriptor);
 	struct pb_wire_field f;
 	size_t n[9] = { 0 };
 	while (pb_read(&r, &f)) {
@@ -388,7 +382,7 @@ static enum status service_declare(
 	TRY(symbol_add(l, v->pub.full_name, in.path));
 	(void)map_set(&l->s->services, str_c(v->pub.full_name), &v->pub); /* new: the symbol was */
 	l->s->n_services++;
-	struct pb_reader r = reader(bytes);
+	struct pb_reader r = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	for (size_t i = 0; pb_read(&r, &f);) {
 		if (f.number == 2)
@@ -399,7 +393,7 @@ static enum status service_declare(
 
 static enum status file_members_declare(struct loader *l, const struct scope *in)
 {
-	struct pb_reader r = reader(l->file->bytes);
+	struct pb_reader r = pb_reader_of(l->file->bytes);
 	struct pb_wire_field f;
 	size_t n[8] = { 0 };
 	while (pb_read(&r, &f)) {
@@ -425,7 +419,7 @@ static enum status file_members_declare(struct loader *l, const struct scope *in
 static enum status file_read(
 	struct loader *l, struct str bytes, struct pb_file *file, struct str *ret_package)
 {
-	struct pb_reader r = reader(bytes);
+	struct pb_reader r = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	size_t n_deps = 0;
 	file->bytes = bytes;
@@ -444,7 +438,7 @@ static enum status file_read(
 	if (!file->name || (ret_package->n > 0 && !is_dotted(*ret_package)))
 		return ST_INVALID_ARGUMENT;
 	file->deps = arena_new_array(l->a, const char *, n_deps);
-	for (struct pb_reader again = reader(bytes); pb_read(&again, &f);) {
+	for (struct pb_reader again = pb_reader_of(bytes); pb_read(&again, &f);) {
 		if (f.number != 3)
 			continue;
 		if (!is_plain_text(f.bytes))
@@ -469,7 +463,7 @@ static enum status file_declare(struct loader *l, struct str bytes)
 
 static enum status set_declare(struct loader *l, struct str set)
 {
-	struct pb_reader r = reader(set);
+	struct pb_reader r = pb_reader_of(set);
 	struct pb_wire_field f;
 	while (pb_read(&r, &f)) {
 		if (f.number != 1)
@@ -509,7 +503,7 @@ struct raw_field {
 
 static enum status raw_field_read(struct str bytes, struct raw_field *ret)
 {
-	struct pb_reader r = reader(bytes);
+	struct pb_reader r = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	*ret = (struct raw_field){ 0 };
 	while (pb_read(&r, &f)) {
@@ -597,7 +591,7 @@ static bool is_packed(const struct pb_field *f, bool is_proto3, struct str optio
 	if (!f->repeated || wire_type == PB_WIRE_BYTES || f->type == PB_GROUP)
 		return false;
 	bool packed = is_proto3;
-	struct pb_reader r = reader(options);
+	struct pb_reader r = pb_reader_of(options);
 	struct pb_wire_field o;
 	while (pb_read(&r, &o)) {
 		if (o.number == 2)
@@ -615,10 +609,10 @@ static struct oneofs oneofs_read(struct arena *a, struct str message)
 {
 	struct pb_wire_field f;
 	size_t n = 0;
-	for (struct pb_reader r = reader(message); pb_read(&r, &f);)
+	for (struct pb_reader r = pb_reader_of(message); pb_read(&r, &f);)
 		n += f.number == 8;
 	struct oneofs o = { .names = arena_new_array(a, const char *, n) };
-	for (struct pb_reader r = reader(message); pb_read(&r, &f);) {
+	for (struct pb_reader r = pb_reader_of(message); pb_read(&r, &f);) {
 		struct str name;
 		size_t none;
 		if (f.number == 8)
@@ -661,7 +655,7 @@ static enum status message_link(struct loader *l, struct pb_message_info *m)
 {
 	struct pb_field *fields = arena_new_array(l->a, struct pb_field, m->pub.n_fields);
 	struct oneofs oneofs = oneofs_read(l->a, m->descriptor);
-	struct pb_reader r = reader(m->descriptor);
+	struct pb_reader r = pb_reader_of(m->descriptor);
 	struct pb_wire_field f;
 	for (size_t i = 0; pb_read(&r, &f);) {
 		if (f.number == 2)
@@ -682,7 +676,7 @@ static const struct pb_message *message_named(struct loader *l, struct str name)
 static enum status method_link(
 	struct loader *l, const struct pb_service *service, struct str bytes, struct pb_method *ret)
 {
-	struct pb_reader r = reader(bytes);
+	struct pb_reader r = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	struct str options = { 0 };
 	ret->service = service;
@@ -715,7 +709,7 @@ static enum status services_link(struct loader *l)
 	size_t at = l->s->n_services;
 	for (struct service_info *v = l->first_service; v; v = v->next) {
 		struct pb_method *methods = arena_new_array(l->a, struct pb_method, v->pub.n_methods);
-		struct pb_reader r = reader(v->descriptor);
+		struct pb_reader r = pb_reader_of(v->descriptor);
 		struct pb_wire_field f;
 		for (size_t i = 0; pb_read(&r, &f);) {
 			if (f.number == 2)

@@ -27,7 +27,7 @@ void pb_rules_default(const struct pb_message_info *m, struct pb_rules *ret)
 /* Of several occurrences the parts merge, as messages do: so each is read over the former. */
 static void rules_merge(struct str bytes, struct pb_rules *r)
 {
-	struct pb_reader in = { (const uint8_t *)bytes.p, (const uint8_t *)bytes.p + bytes.n };
+	struct pb_reader in = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	while (pb_read(&in, &f)) {
 		bool flag = f.value != 0;
@@ -75,7 +75,7 @@ static void rules_merge(struct str bytes, struct pb_rules *r)
 
 static void policy_merge(struct arena *a, struct str bytes, struct pb_policy *p)
 {
-	struct pb_reader in = { (const uint8_t *)bytes.p, (const uint8_t *)bytes.p + bytes.n };
+	struct pb_reader in = pb_reader_of(bytes);
 	struct pb_wire_field f;
 	while (pb_read(&in, &f)) {
 		bool flag = f.value != 0;
@@ -105,8 +105,7 @@ static void policy_merge(struct arena *a, struct str bytes, struct pb_policy *p)
 
 void pb_rules_read(struct str field_options, struct pb_rules *rules)
 {
-	const uint8_t *p = (const uint8_t *)field_options.p;
-	struct pb_reader in = { p, p + field_options.n };
+	struct pb_reader in = pb_reader_of(field_options);
 	struct pb_wire_field f;
 	while (pb_read(&in, &f)) {
 		if (f.number == RULES_NUMBER && f.wire_type == PB_WIRE_BYTES)
@@ -116,8 +115,7 @@ void pb_rules_read(struct str field_options, struct pb_rules *rules)
 
 void pb_policy_read(struct arena *a, struct str method_options, struct pb_policy *ret)
 {
-	const uint8_t *p = (const uint8_t *)method_options.p;
-	struct pb_reader in = { p, p + method_options.n };
+	struct pb_reader in = pb_reader_of(method_options);
 	struct pb_wire_field f;
 	while (pb_read(&in, &f)) {
 		if (f.number == POLICY_NUMBER && f.wire_type == PB_WIRE_BYTES)

@@ -67,7 +67,7 @@ bool pb_text_is_clean(struct str s)
 
 bool pb_moment_read(struct str wire, struct pb_moment *ret)
 {
-	struct pb_reader r = { (const uint8_t *)wire.p, (const uint8_t *)wire.p + wire.n };
+	struct pb_reader r = pb_reader_of(wire);
 	struct pb_wire_field f;
 	*ret = (struct pb_moment){ 0 };
 	while (pb_read(&r, &f)) {

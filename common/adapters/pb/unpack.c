@@ -151,26 +151,15 @@ static void *element_add(struct unpack *u, ProtobufCMessage *msg, const Protobuf
 static bool packed_store(struct unpack *u, ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f,
 	struct str bytes)
 {
-	const uint8_t *p = (const uint8_t *)bytes.p, *end = p + bytes.n;
-	unsigned wire_type = wire_type_of(f->type);
-	size_t fixed = wire_type == PB_WIRE_64 ? 8 : 4;
-	while (p < end) {
-		uint64_t value;
-		if (wire_type == PB_WIRE_VARINT) {
-			if (!pb_varint_read(&p, end, &value))
-				return false;
-		} else {
-			if ((size_t)(end - p) < fixed)
-				return false;
-			value = pb_fixed_read(p, fixed);
-			p += fixed;
-		}
+	struct pb_reader r = pb_reader_of(bytes);
+	uint64_t value;
+	while (pb_read_packed(&r, wire_type_of(f->type), &value)) {
 		void *element = element_add(u, msg, f);
 		if (!element)
 			return false;
 		number_store(f->type, element, value);
 	}
-	return true;
+	return r.p == r.end;
 }
 
 /* Marks the member as set and gives its address; a value of another member of its oneof is wiped. */
@@ -211,7 +200,7 @@ static const ProtobufCFieldDescriptor *field_find(
 
 static bool message_fill(struct unpack *u, ProtobufCMessage *msg, struct str wire, unsigned depth)
 {
-	struct pb_reader r = { (const uint8_t *)wire.p, (const uint8_t *)wire.p + wire.n };
+	struct pb_reader r = pb_reader_of(wire);
 	struct pb_wire_field v;
 	unsigned hint = 0;
 	while (pb_read(&r, &v)) {

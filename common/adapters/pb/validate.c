@@ -42,7 +42,7 @@ struct progress {
 
 static void key_put(struct buf *b, struct str entry)
 {
-	struct pb_reader r = { (const uint8_t *)entry.p, (const uint8_t *)entry.p + entry.n };
+	struct pb_reader r = pb_reader_of(entry);
 	struct pb_wire_field f, key = { 0 };
 	while (pb_read(&r, &f)) {
 		if (f.number == 1)
@@ -229,7 +229,7 @@ static bool wrapper_check(
 {
 	const struct pb_field *inner = pb_message_field_by_number(field->message, 1);
 	struct value v = { .field = field, .rules = &field->rules, .index = at->index };
-	struct pb_reader r = { (const uint8_t *)wire.p, (const uint8_t *)wire.p + wire.n };
+	struct pb_reader r = pb_reader_of(wire);
 	struct pb_wire_field f;
 	if (!inner)
 		return true;
@@ -288,7 +288,7 @@ static bool merged_check(struct check *x, struct progress *g, const struct pb_fi
 	}
 	x->merges_left--;
 	struct buf whole = buf_new(x->arena, 0);
-	struct pb_reader r = { (const uint8_t *)g->wire.p, (const uint8_t *)g->wire.p + g->wire.n };
+	struct pb_reader r = pb_reader_of(g->wire);
 	struct pb_wire_field f;
 	while (pb_read(&r, &f)) {
 		if (f.number == field->number && f.wire_type == PB_WIRE_BYTES)
@@ -371,24 +371,15 @@ static bool one_check(struct check *x, struct progress *g, const struct pb_check
 static bool packed_check(
 	struct check *x, struct progress *g, const struct pb_check *c, struct str bytes)
 {
-	const uint8_t *p = (const uint8_t *)bytes.p, *end = p + bytes.n;
-	size_t fixed = c->wire_type == PB_WIRE_64 ? 8 : 4;
-	while (p < end) {
-		struct pb_wire_field f = { .number = c->field->number, .wire_type = c->wire_type };
-		bool sound = c->wire_type == PB_WIRE_VARINT ? pb_varint_read(&p, end, &f.value)
-							   : (size_t)(end - p) >= fixed;
-		if (!sound) {
-			(void)complain(x, g->at, c->field, SIZE_MAX, "is malformed: a number is cut short");
-			return false;
-		}
-		if (c->wire_type != PB_WIRE_VARINT) {
-			f.value = pb_fixed_read(p, fixed);
-			p += fixed;
-		}
+	struct pb_reader r = pb_reader_of(bytes);
+	struct pb_wire_field f = { .number = c->field->number, .wire_type = c->wire_type };
+	while (pb_read_packed(&r, c->wire_type, &f.value)) {
 		if (!one_check(x, g, c, &f))
 			return false;
 	}
-	return true;
+	if (r.p != r.end)
+		(void)complain(x, g->at, c->field, SIZE_MAX, "is malformed: a number is cut short");
+	return r.p == r.end;
 }
 
 static bool field_check(struct check *x, struct progress *g, const struct pb_wire_field *f)
@@ -446,7 +437,7 @@ static bool message_check(struct check *x, const struct pb_message_info *m, stru
 		memset(small, 0, m->n_counted * sizeof(small[0]));
 	else
 		g.counts = arena_new_array(x->arena, uint32_t, m->n_counted);
-	struct pb_reader r = { (const uint8_t *)wire.p, (const uint8_t *)wire.p + wire.n };
+	struct pb_reader r = pb_reader_of(wire);
 	struct pb_wire_field f;
 	while (pb_read(&r, &f)) {
 		if (!field_check(x, &g, &f))

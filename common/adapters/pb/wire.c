@@ -43,7 +43,7 @@ bool pb_varint_read(const uint8_t **p, const uint8_t *end, uint64_t *ret)
 	return varint_decode(p, end, PB_VARINT_MAX, ret);
 }
 
-uint64_t pb_fixed_read(const uint8_t *p, size_t n)
+static uint64_t fixed_decode(const uint8_t *p, size_t n)
 {
 	uint64_t v = 0;
 	for (size_t i = 0; i < n; i++)
@@ -73,6 +73,18 @@ int64_t pb_wire_to_i64(enum pb_type t, uint64_t value)
 	}
 }
 
+bool pb_read_packed(struct pb_reader *r, unsigned wire_type, uint64_t *ret)
+{
+	size_t fixed = wire_type == PB_WIRE_64 ? 8 : 4;
+	if (wire_type == PB_WIRE_VARINT)
+		return varint_decode(&r->p, r->end, PB_VARINT_MAX, ret);
+	if ((size_t)(r->end - r->p) < fixed)
+		return false;
+	*ret = fixed_decode(r->p, fixed);
+	r->p += fixed;
+	return true;
+}
+
 static bool bytes_read(struct pb_reader *r, const uint8_t **p, struct pb_wire_field *f)
 {
 	uint64_t n;
@@ -86,7 +98,7 @@ static bool bytes_read(struct pb_reader *r, const uint8_t **p, struct pb_wire_fi
 
 static bool value_read(struct pb_reader *r, const uint8_t **p, struct pb_wire_field *f)
 {
-	size_t fixed = f->wire_type == PB_WIRE_64 ? 8 : 4;
+	struct pb_reader rest = { *p, r->end };
 	switch (f->wire_type) {
 	case PB_WIRE_VARINT:
 		return varint_decode(p, r->end, PB_VARINT_MAX, &f->value);
@@ -94,10 +106,9 @@ static bool value_read(struct pb_reader *r, const uint8_t **p, struct pb_wire_fi
 		return bytes_read(r, p, f);
 	case PB_WIRE_64:
 	case PB_WIRE_32:
-		if ((size_t)(r->end - *p) < fixed)
+		if (!pb_read_packed(&rest, f->wire_type, &f->value))
 			return false;
-		f->value = pb_fixed_read(*p, fixed);
-		*p += fixed;
+		*p = rest.p;
 		return true;
 	default: /* groups: nobody sends them */
 		return false;
