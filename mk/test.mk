@@ -3,7 +3,10 @@ UNIT_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 DB_TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/db/test_*.c))
 E2E_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard tests/e2e/test_*.c))
 
-$(B)/tests/%: $(B)/obj/tests/%.o $(B)/libsupport.a $(B)/libcrm.a $(B)/gen/all.pb.o
+# the descriptors of everything, and those of each service, for tests that serve
+TEST_PB := $(patsubst %,$(B)/gen/%.pb.o,all identity contacts gateway)
+
+$(B)/tests/%: $(B)/obj/tests/%.o $(B)/libsupport.a $(B)/libcrm.a $(TEST_PB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcmocka $(LIBS)
 .PRECIOUS: $(B)/obj/%.o

@@ -72,7 +72,9 @@ enum status call_reply_wire(struct call *call, struct str wire);
 
 /* ---- streams ---- */
 
-/* The next message of a client stream, validated and unpacked; *ret_msg_ptr NULL at the end. Each message is in the arena a, so that a long stream need not grow. */
+/* The next message of a client stream, validated and unpacked; *ret_msg_ptr NULL at the end. Each message is in the arena a, so that a long stream need not grow.
+ * A message that breaks a rule is INVALID_ARGUMENT, said, and *ret_msg_ptr still has it (NULL if it cannot be unpacked): a handler with a verdict per row reads
+ * call_error_text, calls call_error_clear and goes on. */
 enum status call_recv(struct call *call, struct arena *a, void *ret_msg_ptr, struct str *ret_wire) MUST_CHECK;
 /* As call_recv, but a message that breaks the field rules is returned all the same, with what it breaks; only malformed bytes fail. */
 enum status call_recv_lenient(struct call *call, struct arena *a, void *ret_msg_ptr, struct pb_violations *ret) MUST_CHECK;

@@ -120,7 +120,7 @@ static enum status build_method(struct builder *b, const char *api,
 {
 	const char *path = arena_printf(b->arena, "/%s/%s", api, generated->name);
 	const struct pb_method *info = pb_schema_method(b->service->schema, str_c(path));
-	const struct method_entry *e;
+	const struct method_entry *e = NULL;
 
 	if (!info)
 		return disagree(b, "%s is not in the embedded descriptors", path);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "adapters/crypto/crypto.h"
 #include "adapters/log/log.h"
+#include "base/clock.h"
 #include "kit/auth_private.h"
 #include "kit/dispatch.h"
 #include "kit/outbox.h"
@@ -69,6 +70,9 @@ static void stop(void *service)
 	rpc_server_shutdown(s->p->server, s->p->grace_ms);
 	if (s->def->stop)
 		s->def->stop(s);
+	fiber_set_deadline(fiber_self(), clock_mono_us() + DRAIN_MS * INT64_C(1000));
+	if (s->bus && bus_drain(s->bus) != ST_OK)
+		log_warn("consumers_not_drained");
 	if (s->outbox && offload_run(s->offload, stop_outbox, s) != ST_OK)
 		log_warn("outbox_not_drained");
 	/* cancelled, this fiber does not wait for the others to end by themselves, but cancels them
