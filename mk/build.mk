@@ -10,7 +10,7 @@ obj = $(patsubst %.cc,$(B)/obj/%.o,$(patsubst %.c,$(B)/obj/%.o,$(1)))
 gen_obj = $(patsubst $(B)/gen/%.c,$(B)/obj/gen/%.o,$(1))
 
 LIB_OBJ := $(call obj,$(BASE_SRC) $(ADAPTER_SRC) $(ADAPTER_CXX) $(KIT_SRC)) \
-	$(call gen_obj,$(PROTO_C) $(filter $(B)/gen/common/%,$(SQL_C)))
+	$(call gen_obj,$(PROTO_C) $(filter $(B)/gen/common/%,$(SQL_C))) $(B)/gen/all.pb.o
 GEN_H   := $(PROTO_H) $(SQL_H)
 
 $(B)/obj/gen/%.o: $(B)/gen/%.c
@@ -25,7 +25,7 @@ $(B)/obj/%.o: %.cc
 
 $(B)/libcrm.a: $(LIB_OBJ)
 	@rm -f $@; ar rcs $@ $^
-$(B)/libsupport.a: $(call obj,$(SUPPORT_SRC))
+$(B)/libsupport.a: $(call obj,$(SUPPORT_SRC)) $(call gen_obj,$(filter $(B)/gen/tests/%,$(SQL_C)))
 	@rm -f $@; ar rcs $@ $^
 
 # service NAME -> $(B)/bin/crm-NAME

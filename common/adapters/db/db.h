@@ -97,7 +97,8 @@ enum status db_verify(struct arena *a, const char *url, const struct db_statemen
 
 /* ---- calls ---- */
 
-/* Where parameters are read from. Either may be NULL if no path needs it. */
+/* Where parameters are read from. Either may be NULL if no path needs it. A field of an absent message reads as its default (as in proto3);
+ * NULL are: an absent Timestamp, an empty string for uuid, date, numeric, jsonb or timestamptz, a member of a oneof that is not set. */
 struct db_args {
 	const void *input; /* generated struct of the statement's input type */
 	const void *call;  /* generated struct of the call scope */
@@ -138,6 +139,8 @@ struct db_batch *db_batch_new(struct db *db, struct arena *a);
 size_t db_batch_add(struct db_batch *b, const struct db_statement *s, struct db_args args);
 void db_batch_idempotent(struct db_batch *b);
 size_t db_batch_count(const struct db_batch *b);
+/* Takes back the statements from index n on. */
+void db_batch_truncate(struct db_batch *b, size_t n);
 /* ret_err may be NULL. After ST_OK db_batch_rows gives each statement's rows. */
 enum status db_write(struct db *db, struct arena *a, struct db_batch *b, struct db_error *ret_err) MUST_CHECK;
 struct db_rows *db_batch_rows(const struct db_batch *b, size_t statement);
@@ -158,7 +161,7 @@ size_t db_count(const struct db_rows *r);
 size_t db_affected(const struct db_rows *r); /* rows changed */
 /* Appends row i as the wire bytes of the statement's output message. Columns are field paths: "id", "name.given", and "emails.address" for one array per field
  * of a repeated message, zipped. uuid->string, timestamptz->Timestamp, date->string "YYYY-MM-DD", int->int or enum, text[]->repeated string, jsonb->map<string,string>
- * or string, bytea->bytes, numeric->string. NULL is an absent field. */
+ * or string, bytea->bytes, numeric->string. NULL is an absent field; a message in which nothing is set is absent. */
 void db_row_wire(const struct db_rows *r, size_t i, struct buf *out);
 /* The same row as a struct in the arena. */
 enum status db_row_message(struct arena *a, const struct db_rows *r, size_t i, void *ret_msg_ptr) MUST_CHECK;
