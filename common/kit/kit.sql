@@ -8,6 +8,9 @@ VALUES (:id::uuid, :call.tenant_id, :subject, :payload, :call.now);
 -- name: outbox_lock :one -> OutboxLock
 SELECT pg_try_advisory_lock(hashtextextended(current_schema() || '.outbox', 0)) AS is_held;
 
+-- name: outbox_unlock :one -> OutboxLock
+SELECT pg_advisory_unlock(hashtextextended(current_schema() || '.outbox', 0)) AS is_held;
+
 -- all tenants: the relay publishes for everybody.
 -- name: outbox_take :many -> OutboxRow
 SELECT o.seq, o.id::text AS id, o.subject, o.payload, extract(epoch FROM clock_timestamp() - o.create_time)::bigint AS age_s

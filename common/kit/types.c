@@ -6,10 +6,13 @@
 
 static const ProtobufCMessageDescriptor *const KIT_TYPES[] = {
 	&crm__outbox_row__descriptor,
+	&crm__outbox_keys__descriptor,
+	&crm__outbox_lock__descriptor,
 	&crm__idempotency_row__descriptor,
 	&crm__inbox_row__descriptor,
 	&crm__row_key__descriptor,
 	&crm__row_keys__descriptor,
+	&crm__directory_user__descriptor,
 	&crm__event__descriptor,
 };
 
