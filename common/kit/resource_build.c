@@ -196,6 +196,22 @@ static enum status explicit_mask(struct call *call, const struct resource *r, co
 	return ST_OK;
 }
 
+enum status resource_apply_mask(struct call *call, const char *name, void *dst, const void *src, const Google__Protobuf__FieldMask *mask)
+{
+	const struct resource r = { .name = name, .type = ((const ProtobufCMessage *)dst)->descriptor };
+	const struct pb_message *m = resource_schema(call, &r);
+	struct mask paths = { .n = 0 };
+	void *input = pb_dup(call->arena, src);
+	pb_clear_output_only(m, input);
+	if (mask && mask->n_paths > 0)
+		TRY(explicit_mask(call, &r, mask, &paths));
+	else
+		TRY(implied_mask(call, &r, dst, input, &paths));
+	pb_mask_apply(call->arena, m, dst, input, paths.paths, paths.n);
+	struct str wire;
+	return validate(call, &r, dst, &wire);
+}
+
 static enum status apply(struct call *call, const struct resource *r, const void *request, const void *before, void **ret_after)
 {
 	struct mask mask = { .n = 0 };

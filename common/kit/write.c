@@ -7,6 +7,7 @@
 #include "common/kit/sql.h"
 #include "crm/events/v1/event.pb-c.h"
 #include "kit/outbox.h"
+#include "kit/resource.h"
 #include "kit/service.h"
 
 /* Where the rows go: into a batch, or through a transaction at once. */
@@ -130,24 +131,46 @@ static enum status put_inbox(struct sink *s)
 	return put(s, &sql_inbox_advance, &row);
 }
 
+/*
+ * What the caller gets now, and what is stored for a repeat. They are the same but for secrets that the answer itself hands out (a new API key): those are
+ * given once and stored nowhere.
+ */
+struct answer {
+	struct str given, stored;
+};
+
+static struct answer pack_answer(struct call *call, const void *response)
+{
+	const void *bare = redacted(call, call->resource, response);
+	struct answer a = { .stored = pb_pack(call->arena, bare) };
+	bool is_hidden = call->resource && call->resource->redact; /* such a resource never shows its secrets */
+	a.given = bare == response || is_hidden ? a.stored : pb_pack(call->arena, response);
+	return a;
+}
+
 /* Everything that goes along with the statements. *ret_response: the answer's bytes, absent if response is NULL. */
 static enum status put_all(struct sink *s, const struct change *changes, size_t n, const void *response, struct str *ret_response)
 {
-	struct str wire = { NULL, 0 };
+	struct answer answer = { .given = { NULL, 0 } };
 	for (size_t i = 0; i < n; i++) {
-		struct packed p = pack_change(s->call, &changes[i]);
-		TRY(put_event(s, &changes[i], p));
+		TRY(put_event(s, &changes[i], pack_change(s->call, &changes[i])));
 		if (response && response == changes[i].after)
-			wire = p.after;
+			answer.given = answer.stored = changes[i].after_wire; /* absent if something in it is redacted */
 	}
-	if (response && !wire.p)
-		wire = pack_redacted(s->call, s->call->resource, response);
+	if (response && !answer.given.p)
+		answer = pack_answer(s->call, response);
 	if (keeps_answer(s->call))
-		TRY(put_answer(s, wire.p ? wire : STR("")));
+		TRY(put_answer(s, answer.stored.p ? answer.stored : STR("")));
 	if (s->call->inbox_event_id)
 		TRY(put_inbox(s));
-	*ret_response = wire;
+	*ret_response = answer.given;
 	return ST_OK;
+}
+
+enum status write_event(struct call *call, struct db_batch *b, const struct change *change)
+{
+	struct sink s = { .call = call, .batch = b };
+	return put_event(&s, change, pack_change(call, change));
 }
 
 /* ---- failures ---- */

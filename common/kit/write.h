@@ -5,7 +5,8 @@
  * noticed when that insert fails, or when the handler failed for any reason: then the stored answer is given again; the same id with another body is INVALID_ARGUMENT.
  * Events: every change becomes an outbox row (see proto/crm/events/v1/event.proto); the relay publishes it.
  * A handler writes once per call; an event handler once per event.
- * What rules declare secret is blanked in events and answers.
+ * What rules declare secret is blanked in events and stored answers; a secret that an answer hands out (a token, a new API key) is given once: the repeat of a
+ * request_id answers without it.
  * A batch is sent again after a broken connection if it was marked with db_batch_idempotent or the call has a request_id; when the first sending turns out to have
  * been stored (a new id that is there already, a stored answer), that is success.
  * Threads: the loop's fibers.

@@ -181,14 +181,10 @@ static void pump_up(void *arg)
 		struct rpc_bytes *message;
 		if (rpc_recv(p->f->rpc, &message) != ST_OK)
 			break;
-		if (!message) {
-			(void)rpc_stream_half_close(p->up); /* if the service is gone, pump_down learns why */
-			break;
-		}
-		const enum status s = rpc_stream_send(p->up, message);
+		const enum status s = message ? rpc_stream_send(p->up, message) : rpc_stream_half_close(p->up);
 		rpc_bytes_unref(message);
-		if (s != ST_OK)
-			break;
+		if (s != ST_OK || !message)
+			break; /* if the service is gone, pump_down learns why */
 	}
 	event_set(&p->done);
 }
@@ -238,7 +234,8 @@ static void forward_stream(struct forward *f)
 	if (!p.done.is_set)
 		fiber_cancel(up);
 	fiber_shield(); /* pump_up uses what lives on this stack */
-	(void)event_wait(&p.done); /* shielded: it can only succeed */
+	while (event_wait(&p.done) != ST_OK)
+		continue;
 	fiber_unshield();
 	rpc_stream_close(p.up);
 }

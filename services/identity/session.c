@@ -232,8 +232,8 @@ static enum status reply_refreshed(struct call *call, const Crm__LoginUser *user
 enum status refresh_session(struct call *call)
 {
 	const Crm__RefreshSessionRequest *q = call->request;
-	const char *tenant_id, *session_id;
-	int64_t generation;
+	const char *tenant_id = NULL, *session_id = NULL;
+	int64_t generation = 0;
 	TRY(open_refresh_token(call, q->refresh_token, &tenant_id, &session_id, &generation));
 	call_act_as(call, tenant_id, "");
 	Crm__SessionRow *s;
