@@ -33,7 +33,7 @@ struct gateway { /* service->state */
 	struct upstream upstreams[MAX_UPSTREAMS];
 	size_t n;
 	struct limits *by_principal, *by_address;
-	struct catalog *catalog;
+	struct apis *apis;
 };
 static inline struct gateway *gateway_of(const struct service *s)
 {
@@ -49,14 +49,14 @@ void upstreams_stop(struct service *s);
 const struct upstream *upstream_of(const struct gateway *g, struct str name);
 struct rpc_channel *upstream_channel(const struct service *s, const char *package); /* NULL if it is not configured */
 
-/* ---- catalog.c: the descriptors of all upstreams and our own as one schema ---- */
+/* ---- apis.c: the descriptors of all upstreams and our own as one schema ---- */
 
-struct catalog *catalog_new(struct service *s);
-void catalog_free(struct catalog *c);
+struct apis *apis_new(struct service *s);
+void apis_free(struct apis *c);
 /* Asks an upstream by reflection and puts the schema together anew. */
-enum status catalog_refresh(struct service *s, struct upstream *u) MUST_CHECK;
+enum status apis_refresh(struct service *s, struct upstream *u) MUST_CHECK;
 /* NULL until the first refresh. A schema stays valid until two newer ones have come. Any thread. */
-const struct pb_schema *catalog_schema(struct catalog *c);
+const struct pb_schema *apis_schema(struct apis *c);
 void file_set_free(struct file_set *f);
 
 /* ---- limits.c: how many calls a second ---- */

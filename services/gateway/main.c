@@ -18,7 +18,7 @@ static enum status start(struct service *s)
 	s->state = g;
 	g->by_principal = limits_new(gateway_settings.principal_rate, gateway_settings.principal_burst, MAX_KEYS);
 	g->by_address = limits_new(gateway_settings.address_rate, gateway_settings.address_burst, MAX_KEYS);
-	g->catalog = catalog_new(s);
+	g->apis = apis_new(s);
 	return upstreams_start(s);
 }
 
@@ -28,7 +28,7 @@ static void stop(struct service *s)
 	if (!g)
 		return;
 	upstreams_stop(s);
-	catalog_free(g->catalog);
+	apis_free(g->apis);
 	limits_free(g->by_address);
 	limits_free(g->by_principal);
 	s->state = NULL;
@@ -54,7 +54,7 @@ static int other_health(struct service *s, struct str name)
 
 static const struct pb_schema *merged_schema(struct service *s)
 {
-	return gateway_of(s) ? catalog_schema(gateway_of(s)->catalog) : NULL;
+	return gateway_of(s) ? apis_schema(gateway_of(s)->apis) : NULL;
 }
 
 int main(int argc, char **argv)

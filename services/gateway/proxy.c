@@ -245,14 +245,14 @@ static void forward_stream(struct forward *f)
 bool proxy_is_unary(struct service *s, const char *method)
 {
 	const struct gateway *g = gateway_of(s);
-	const struct pb_schema *schema = g ? catalog_schema(g->catalog) : NULL;
+	const struct pb_schema *schema = g ? apis_schema(g->apis) : NULL;
 	const struct pb_method *m = schema ? pb_schema_method(schema, str_c(method)) : NULL;
 	return m && !m->client_streaming;
 }
 
 static const struct pb_method *method_of(const struct forward *f)
 {
-	const struct pb_schema *schema = catalog_schema(gateway_of(f->service)->catalog);
+	const struct pb_schema *schema = apis_schema(gateway_of(f->service)->apis);
 	return schema ? pb_schema_method(schema, str_c(rpc_method(f->rpc))) : NULL;
 }
 

@@ -62,7 +62,7 @@ static enum status follow(struct upstream *u, struct rpc_stream *s)
 		bool is_serving;
 		TRY(read_health(s, &is_serving));
 		if (is_serving)
-			TRY(catalog_refresh(u->service, u));
+			TRY(apis_refresh(u->service, u));
 		set_serving(u, is_serving);
 	}
 }

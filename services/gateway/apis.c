@@ -1,5 +1,5 @@
 /*
- * The catalog: what methods there are behind the gateway, learnt by server reflection from the upstreams. The proxy asks it whether a method is unary and public; our own reflection
+ * The APIs: what methods there are behind the gateway, learnt by server reflection from the upstreams. The proxy asks it whether a method is unary and public; our own reflection
  * service answers from it for all services.
  */
 #include "services/gateway/gateway.h"
@@ -18,7 +18,7 @@ enum { KEPT = 3, FILE_IN_SET = 1, NAME_IN_FILE = 1, MAX_SET_BYTES = 32 * 1024 * 
 static const char METHOD[] = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 static const int64_t ASK_US = 5 * 1000000LL;
 
-struct catalog {
+struct apis {
 	_Atomic(struct pb_schema *) schema;
 	struct pb_schema *kept[KEPT]; /* the present one and those before it: other threads may still be looking */
 	struct str own;
@@ -31,14 +31,14 @@ struct file_set {
 	struct map names;
 };
 
-struct catalog *catalog_new(struct service *s)
+struct apis *apis_new(struct service *s)
 {
-	struct catalog *c = mem_zalloc(sizeof(*c));
+	struct apis *c = mem_zalloc(sizeof(*c));
 	c->own = str_n(s->def->descriptors, (size_t)(s->def->descriptors_end - s->def->descriptors));
 	return c;
 }
 
-void catalog_free(struct catalog *c)
+void apis_free(struct apis *c)
 {
 	if (!c)
 		return;
@@ -47,7 +47,7 @@ void catalog_free(struct catalog *c)
 	mem_free(c);
 }
 
-const struct pb_schema *catalog_schema(struct catalog *c)
+const struct pb_schema *apis_schema(struct apis *c)
 {
 	return atomic_load_explicit(&c->schema, memory_order_acquire);
 }
@@ -171,7 +171,7 @@ static enum status fetch(struct upstream *u, struct file_set *f)
 
 /* ---- one schema of all ---- */
 
-static void keep(struct catalog *c, struct pb_schema *schema)
+static void keep(struct apis *c, struct pb_schema *schema)
 {
 	pb_schema_free(c->kept[KEPT - 1]);
 	memmove(&c->kept[1], &c->kept[0], sizeof(c->kept[0]) * (KEPT - 1));
@@ -182,7 +182,7 @@ static void keep(struct catalog *c, struct pb_schema *schema)
 static enum status merge(struct service *s)
 {
 	struct gateway *g = gateway_of(s);
-	struct catalog *c = g->catalog;
+	struct apis *c = g->apis;
 	struct file_set *all = file_set_new();
 	add_set(all, c->own);
 	for (size_t i = 0; i < g->n; i++) {
@@ -203,7 +203,7 @@ static enum status merge(struct service *s)
 	return st;
 }
 
-enum status catalog_refresh(struct service *s, struct upstream *u)
+enum status apis_refresh(struct service *s, struct upstream *u)
 {
 	struct file_set *files = file_set_new();
 	fiber_set_deadline(fiber_self(), clock_mono_us() + ASK_US);
