@@ -30,15 +30,18 @@ void call_error_detail(struct call *call, const char *detail)
 		e->detail = arena_strdup(call->arena, detail);
 }
 
-const char *call_error_text(const struct call *call)
+void call_error_take(struct call *call, const char **ret_field, const char **ret_text)
 {
-	return call->error && call->error->message ? call->error->message : "";
-}
+	struct call_error *e = error_of(call);
+	bool has_field = e->fields.n > 0;
 
-void call_error_clear(struct call *call)
-{
-	if (call->error)
-		*call->error = (struct call_error){ .prefix = call->error->prefix };
+	if (ret_field)
+		*ret_field = has_field ? e->fields.v[0].field : "";
+	if (ret_text)
+		*ret_text = has_field	? e->fields.v[0].description
+			    : e->message ? e->message
+					 : "";
+	*e = (struct call_error){ .prefix = e->prefix };
 }
 
 void call_field_prefix(struct call *call, const char *prefix)

@@ -58,14 +58,10 @@ enum status call_fail_retry(struct call *call, enum status s, int64_t retry_ms, 
 struct db_error;
 enum status call_fail_db(struct call *call, const struct db_error *e);
 enum status call_fail_violations(struct call *call, const struct pb_violations *v, const char *prefix); /* INVALID_ARGUMENT; prefix e.g. "requests[3]." or "" */
-/* What call_fail said last, "" if nothing; and forgetting it, for handlers that answer a failure themselves (a verdict per row). */
-const char *call_error_text(const struct call *call);
-void call_error_clear(struct call *call);
+/* Takes back what call_fail said, for handlers that answer a failure themselves (a verdict per row): the first field at fault ("" if none) and the text. Either may be NULL. */
+void call_error_take(struct call *call, const char **ret_field, const char **ret_text);
 /* More text to put before every field named later, e.g. "requests[3]."; NULL ends it. */
 void call_field_prefix(struct call *call, const char *prefix);
-
-/* Takes back what call_fail said, for handlers that go on after a failure (an import's row). */
-void call_forgive(struct call *call, const char **ret_field, const char **ret_message);
 
 enum status call_reply(struct call *call, const void *msg);
 enum status call_reply_wire(struct call *call, struct str wire);
@@ -73,11 +69,9 @@ enum status call_reply_wire(struct call *call, struct str wire);
 /* ---- streams ---- */
 
 /* The next message of a client stream, validated and unpacked; *ret_msg_ptr NULL at the end. Each message is in the arena a, so that a long stream need not grow.
- * A message that breaks a rule is INVALID_ARGUMENT, said, and *ret_msg_ptr still has it (NULL if it cannot be unpacked): a handler with a verdict per row reads
- * call_error_text, calls call_error_clear and goes on. */
+ * A message that breaks a rule is INVALID_ARGUMENT, said, and *ret_msg_ptr still has it (NULL if it cannot be unpacked): a handler with a verdict per row calls
+ * call_error_take and goes on. */
 enum status call_recv(struct call *call, struct arena *a, void *ret_msg_ptr, struct str *ret_wire) MUST_CHECK;
-/* As call_recv, but a message that breaks the field rules is returned all the same, with what it breaks; only malformed bytes fail. */
-enum status call_recv_lenient(struct call *call, struct arena *a, void *ret_msg_ptr, struct pb_violations *ret) MUST_CHECK;
 enum status call_send(struct call *call, const void *msg) MUST_CHECK;
 enum status call_send_wire(struct call *call, struct str wire) MUST_CHECK;
 

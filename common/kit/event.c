@@ -136,11 +136,13 @@ static enum status handle(struct arena *a, const struct listener *l, const struc
 		return ST_OK;
 	}
 	enum status st = l->handler->handle(&call, event);
+	const char *said = NULL;
+	call_error_take(&call, NULL, &said);
 	if (st == ST_OK)
 		counter_add(l->handled, 1);
 	else
 		log_warn("event_failed", LOG_STR("consumer", l->durable), LOG_STR("subject", d->subject), LOG_STR("event_id", event->event_id),
-			LOG_STR("status", status_name(st)), LOG_STR("message", call_error_text(&call)), LOG_INT("attempt", d->attempt));
+			LOG_STR("status", status_name(st)), LOG_STR("message", said), LOG_INT("attempt", d->attempt));
 	return st;
 }
 

@@ -231,7 +231,7 @@ enum status call_replay(struct call *call, bool *ret_replayed)
 	if (!is_same_request(call, row))
 		return call_fail_reason(call, ST_INVALID_ARGUMENT, "REQUEST_ID_REUSED", "request_id",
 			"was used for another request; make a new one for each request");
-	call_error_clear(call);
+	call_error_take(call, NULL, NULL);
 	*ret_replayed = true;
 	return call_reply_wire(call, str_n(row->response.data, row->response.len));
 }

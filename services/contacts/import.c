@@ -49,15 +49,15 @@ static enum status begin(struct import *im, const Crm__ImportContactsRequest *fi
 	return ST_OK;
 }
 
-static void take(struct import *im, const Crm__ImportContactsRequest *m, const struct pb_violations *v)
+static void take(struct import *im, const Crm__ImportContactsRequest *m, const char *field, const char *fault)
 {
 	struct row *r = &im->rows[im->n++];
 	*r = (struct row){ .m = m };
 	crm__import_verdict__init(&r->verdict);
 	r->verdict.row = ++im->n_rows;
 	r->verdict.key = m->key;
-	if (v->n > 0)
-		refuse(r, v->v[0].field, v->v[0].description);
+	if (fault)
+		refuse(r, field, fault);
 	else if (m->record_case == CRM__IMPORT_CONTACTS_REQUEST__RECORD__NOT_SET)
 		refuse(r, "organization", "the row holds neither an organization nor a contact");
 }
@@ -69,8 +69,12 @@ static enum status read_portion(struct import *im, bool *ret_more)
 	*ret_more = true;
 	while (im->n < PORTION) {
 		const Crm__ImportContactsRequest *m;
-		struct pb_violations v;
-		TRY(call_recv_lenient(im->call, im->arena, &m, &v));
+		const char *field = NULL, *fault = NULL;
+		const enum status s = call_recv(im->call, im->arena, &m, NULL);
+		if (s == ST_INVALID_ARGUMENT && m) /* the row's own fault */
+			call_error_take(im->call, &field, &fault);
+		else
+			TRY(s);
 		if (!m) {
 			*ret_more = false;
 			return ST_OK;
@@ -79,7 +83,7 @@ static enum status read_portion(struct import *im, bool *ret_more)
 			TRY(begin(im, m));
 		if (im->n_rows >= MAX_ROWS)
 			return call_fail(im->call, ST_RESOURCE_EXHAUSTED, NULL, "an import takes at most %d rows: send the rest in another", MAX_ROWS);
-		take(im, m, &v);
+		take(im, m, field, fault);
 	}
 	return ST_OK;
 }
@@ -161,7 +165,7 @@ static enum status add_row(struct import *im, struct row *r, struct db_batch *b,
 		if (s == ST_UNAVAILABLE || s == ST_CANCELLED || s == ST_DEADLINE_EXCEEDED)
 			return s;
 		const char *field, *message;
-		call_forgive(im->call, &field, &message);
+		call_error_take(im->call, &field, &message);
 		refuse(r, field, message);
 		return ST_OK;
 	}

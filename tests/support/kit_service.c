@@ -122,8 +122,8 @@ static enum status import_row(struct call *call, Crm__ImportContactsResponse *r,
 	enum status s = call_recv(call, a, &q, NULL);
 
 	*ret_is_end = s == ST_OK && !q;
-	if (s == ST_INVALID_ARGUMENT && q && call_error_text(call)[0]) {
-		call_error_clear(call);
+	if (s == ST_INVALID_ARGUMENT && q) {
+		call_error_take(call, NULL, NULL);
 		r->invalid_count++;
 		return ST_OK;
 	}
