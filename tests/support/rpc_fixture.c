@@ -66,14 +66,19 @@ static void wait_for_ever(struct rpc_fixture *f, struct rpc_call *c, struct rpc_
 static void meta(struct rpc_fixture *f, struct rpc_call *c, struct rpc_bytes *request)
 {
 	const struct rpc_headers *h = rpc_request_headers(c);
+	struct arena *a = arena_new();
+	struct buf seen = buf_new(a, 0);
 
 	(void)f;
 	for (size_t i = 0; i < h->n; i++) {
+		buf_printf(&seen, " %s", h->list[i].key);
 		if (strncmp(h->list[i].key, "x-", 2) == 0) {
 			rpc_add_header(c, h->list[i].key, h->list[i].value);
 			rpc_add_trailer(c, h->list[i].key, h->list[i].value);
 		}
 	}
+	rpc_add_header(c, "seen", buf_str(&seen));
+	arena_free(a);
 	rpc_add_header(c, "Upper-Case", STR("dropped"));
 	rpc_add_header(c, "x-newline", STR("a\nb"));
 	rpc_add_header(c, "grpc-status", STR("13"));

@@ -6,7 +6,7 @@
  *   Fail    ends with the status that the request names in decimal, with details and a trailer
  *   Silent  returns without an answer
  *   Wait    says that it is there, then waits for ever
- *   Meta    answers with the request's x- headers as headers, and again as trailers
+ *   Meta    answers with the request's x- headers as headers and as trailers, and with the names of all in "seen"
  *   Count   server stream: as many messages "0", "1", ... as the request says
  *   Sum     client stream: answers with the bytes received in all
  *   Chat    both: answers each message at once

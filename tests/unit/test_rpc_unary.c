@@ -68,7 +68,8 @@ static void meta_body(struct rpc_fixture *f)
 
 	assert_int_equal(rpc_unary(f->channel, f->arena, &q, &r), ST_OK);
 	rpc_bytes_unref(b);
-	assert_int_equal(r.headers.n, 3);
+	assert_int_equal(r.headers.n, 4);
+	assert_true(str_is(rpc_header(&r.headers, "seen"), " user-agent x-one x-raw-bin x-empty"));
 	assert_int_equal(r.trailers.n, 3);
 	assert_true(str_is(rpc_header(&r.headers, "x-one"), "1"));
 	assert_true(str_is(rpc_header(&r.headers, "x-empty"), ""));
