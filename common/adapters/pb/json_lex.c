@@ -167,7 +167,8 @@ bool json_string(struct json *j, struct str *ret)
 		if (c == '"')
 			break;
 		if (c != '\\')
-			return fault(j, "a string that does not end, or has a bare control character");
+			return fault(
+				j, "a string that does not end, or has a bare control character");
 		if (!escape_read(j, &b))
 			return false;
 		run = run_read(j);
@@ -260,6 +261,6 @@ bool json_skip(struct json *j, unsigned depth)
 		return json_string(j, &ignored);
 	default:
 		return json_word(j, "null") || json_word(j, "true") || json_word(j, "false") ||
-			json_number(j, &ignored);
+		       json_number(j, &ignored);
 	}
 }

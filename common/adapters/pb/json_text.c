@@ -10,7 +10,9 @@
 
 static void escape_put(struct buf *b, uint8_t c)
 {
-	static const char shorts[] = { ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't' };
+	static const char shorts[] = {
+		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'
+	};
 	if (c == '"' || c == '\\') {
 		buf_put_c(b, '\\');
 		buf_put_c(b, (char)c);
@@ -41,13 +43,14 @@ void json_string_put(struct buf *b, struct str s)
 
 void json_base64_put(struct buf *b, struct str s)
 {
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char set[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const uint8_t *p = (const uint8_t *)s.p;
 	buf_put_c(b, '"');
 	for (size_t i = 0; i < s.n && !b->overflow; i += 3) {
 		size_t have = s.n - i < 3 ? s.n - i : 3;
 		uint32_t w = (uint32_t)p[i] << 16 | (have > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-			(have > 2 ? p[i + 2] : 0);
+			     (have > 2 ? p[i + 2] : 0);
 		char out[4] = { set[w >> 18], set[w >> 12 & 63], have > 1 ? set[w >> 6 & 63] : '=',
 			have > 2 ? set[w & 63] : '=' };
 		buf_put(b, out, sizeof(out));
@@ -147,7 +150,8 @@ void json_timestamp_put(struct buf *b, struct pb_moment t)
 void json_duration_put(struct buf *b, struct pb_moment t)
 {
 	bool negative = t.seconds < 0 || t.nanos < 0;
-	buf_printf(b, "\"%s%lld", negative ? "-" : "", (long long)(t.seconds < 0 ? -t.seconds : t.seconds));
+	buf_printf(b, "\"%s%lld", negative ? "-" : "",
+		(long long)(t.seconds < 0 ? -t.seconds : t.seconds));
 	fraction_put(b, t.nanos < 0 ? -t.nanos : t.nanos);
 	buf_puts(b, "s\"");
 }

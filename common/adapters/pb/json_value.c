@@ -185,7 +185,7 @@ bool json_to_timestamp(struct str s, struct pb_moment *ret)
 	if (!fraction_take(&rest, &t.nanos) || !offset_read(rest, &offset))
 		return false;
 	t.seconds = json_days_of_civil(year, month, day) * 86400 + (int64_t)hour * 3600 +
-		(int64_t)minute * 60 + second - offset;
+		    (int64_t)minute * 60 + second - offset;
 	if (pb_timestamp_fault(t))
 		return false;
 	*ret = t;
@@ -203,7 +203,8 @@ bool json_to_duration(struct str s, struct pb_moment *ret)
 		n++;
 	struct pb_moment t = { 0 };
 	struct str rest = str_n(s.p + n, s.n - n);
-	if (n == 0 || !str_to_i64(str_n(s.p, n), &t.seconds) || !fraction_take(&rest, &t.nanos) || rest.n > 0)
+	if (n == 0 || !str_to_i64(str_n(s.p, n), &t.seconds) || !fraction_take(&rest, &t.nanos) ||
+		rest.n > 0)
 		return false;
 	if (negative) {
 		t.seconds = -t.seconds;

@@ -36,13 +36,14 @@ static const char *path_fault(const struct pb_message *m, struct str path)
 	return NULL;
 }
 
-static void mask_complain(struct arena *a, struct pb_violations *v, struct str path, const char *why)
+static void mask_complain(
+	struct arena *a, struct pb_violations *v, struct str path, const char *why)
 {
 	if (v->n == PB_MAX_VIOLATIONS)
 		return;
 	bool printable = path.n <= 256 && pb_text_is_clean(path);
-	const char *description =
-		printable ? arena_printf(a, "'%.*s' %s", (int)path.n, path.p, why) : "has a malformed path";
+	const char *description = printable ? arena_printf(a, "'%.*s' %s", (int)path.n, path.p, why)
+					    : "has a malformed path";
 	v->v[v->n++] = (struct pb_violation){ "update_mask", description };
 }
 
@@ -53,13 +54,14 @@ enum status pb_mask_check(struct arena *a, const struct pb_message *m, char *con
 	if (n == 1 && str_is(str_c(paths[0]), "*"))
 		return ST_OK;
 	if (n > MASK_PATHS) {
-		ret->v[ret->n++] = (struct pb_violation){ "update_mask", "has more than 1000 paths" };
+		ret->v[ret->n++] =
+			(struct pb_violation){ "update_mask", "has more than 1000 paths" };
 		return ST_INVALID_ARGUMENT;
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct str path = str_c(paths[i]);
-		const char *why =
-			str_is(path, "*") ? "must stand alone" : path_fault(m, path.p ? path : STR(""));
+		const char *why = str_is(path, "*") ? "must stand alone"
+						    : path_fault(m, path.p ? path : STR(""));
 		if (why)
 			mask_complain(a, ret, path.p ? path : STR(""), why);
 	}
@@ -103,7 +105,8 @@ static void message_replace(const struct pb_message *m, void *dst, const void *s
 {
 	for (size_t i = 0; i < m->n_fields; i++) {
 		const struct pb_field *f = &m->fields[i];
-		/* of a oneof only the member that is set may write, or it would be cleared by the others */
+		/* of a oneof only the member that is set may write, or it would be cleared by the
+		 * others */
 		if (f->oneof < 0 || pb_is_set(src, member_of(src, f)))
 			field_replace(f, dst, src);
 		else
@@ -111,7 +114,8 @@ static void message_replace(const struct pb_message *m, void *dst, const void *s
 	}
 }
 
-/* A sub-message of dst that can be written to. It is made when src has one, for there is something to write then. */
+/* A sub-message of dst that can be written to. It is made when src has one, for there is something
+ * to write then. */
 static void *submessage_for_write(
 	struct arena *a, void *dst, const void *src, const ProtobufCFieldDescriptor *c)
 {
@@ -139,7 +143,8 @@ static void path_apply(
 	const ProtobufCFieldDescriptor *c = member_of(dst, f);
 	void *to = submessage_for_write(a, dst, src, c);
 	const void *from = submessage(src, c);
-	if (to) /* without a source everything below is absent there, which an empty message says as well */
+	if (to) /* without a source everything below is absent there, which an empty message says as
+		   well */
 		path_apply(a, f->message, to, from ? from : pb_new(a, c->descriptor), path);
 }
 

@@ -1,5 +1,6 @@
 /*
- * Structs: protobuf-c's generated messages in an arena: written to the wire, copied, compared, changed by field.
+ * Structs: protobuf-c's generated messages in an arena: written to the wire, copied, compared,
+ * changed by field.
  */
 #include <assert.h>
 #include "adapters/pb/pb.h"
@@ -94,6 +95,10 @@ static bool is_value_set(const ProtobufCFieldDescriptor *f, const void *member)
 		return ((const ProtobufCBinaryData *)member)->len > 0;
 	case PROTOBUF_C_TYPE_MESSAGE:
 		return *(void *const *)member != NULL;
+	case PROTOBUF_C_TYPE_DOUBLE: /* -0 is not written by protobuf-c either */
+		return *(const double *)member != 0;
+	case PROTOBUF_C_TYPE_FLOAT:
+		return *(const float *)member != 0;
 	default:
 		return memcmp(member, zero, pb_member_size(f)) != 0;
 	}
@@ -149,7 +154,8 @@ void pb_copy(void *dst, const void *src, const ProtobufCFieldDescriptor *f)
 	pb_select(dst, f);
 	if (is_repeated(f))
 		*pb_count(dst, f) = *pb_count(src, f);
-	memcpy(pb_member(dst, f), pb_member(src, f), is_repeated(f) ? sizeof(void *) : pb_member_size(f));
+	memcpy(pb_member(dst, f), pb_member(src, f),
+		is_repeated(f) ? sizeof(void *) : pb_member_size(f));
 }
 
 /* ---- copies ---- */

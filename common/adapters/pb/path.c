@@ -5,7 +5,8 @@
 #include "adapters/pb/pb.h"
 #include "adapters/pb/pb_private.h"
 
-static const ProtobufCFieldDescriptor *field_find(const ProtobufCMessageDescriptor *d, struct str name)
+static const ProtobufCFieldDescriptor *field_find(
+	const ProtobufCMessageDescriptor *d, struct str name)
 {
 	for (unsigned i = 0; i < d->n_fields; i++) {
 		if (str_is(name, d->fields[i].name))
@@ -115,7 +116,7 @@ void pb_set_int(void *msg, const char *field, int64_t value)
 {
 	const ProtobufCFieldDescriptor *f = field_of(msg, field);
 	bool integer = f->type != PROTOBUF_C_TYPE_FLOAT && f->type != PROTOBUF_C_TYPE_DOUBLE &&
-		f->type < PROTOBUF_C_TYPE_STRING;
+		       f->type < PROTOBUF_C_TYPE_STRING;
 	assert(integer && f->label != PROTOBUF_C_LABEL_REPEATED);
 	pb_select(msg, f);
 	if (pb_member_size(f) == 8)

@@ -24,8 +24,8 @@ static int order_json(const void *a, const void *b)
 		(*(const struct pb_field *const *)b)->json_name);
 }
 
-static const struct pb_field **fields_sorted(struct arena *a, const struct pb_message *m,
-	int (*order)(const void *a, const void *b))
+static const struct pb_field **fields_sorted(
+	struct arena *a, const struct pb_message *m, int (*order)(const void *a, const void *b))
 {
 	const struct pb_field **sorted = arena_new_array(a, const struct pb_field *, m->n_fields);
 	for (size_t i = 0; i < m->n_fields; i++)
@@ -69,7 +69,7 @@ static enum status checks_fill(struct pb_message_info *m, struct pb_check *check
 			m->required |= UINT64_C(1) << c->required_bit;
 		}
 		m->has_update_mask |= strcmp(f->name, "update_mask") == 0 && f->message &&
-			pb_info(f->message)->known == PB_KNOWN_FIELD_MASK;
+				      pb_info(f->message)->known == PB_KNOWN_FIELD_MASK;
 	}
 	return ST_OK;
 }
@@ -87,14 +87,14 @@ static void oneofs_fill(const struct pb_message_info *m, struct pb_check *checks
 	}
 }
 
-/* A map entry is what the JSON mapping relies on: a key that can be written as text, and one value. */
+/* A map entry as the JSON mapping needs it: a key that can be written as text, and one value. */
 static bool is_sound_entry(const struct pb_message *m)
 {
 	if (m->n_fields != 2 || m->by_number[0]->number != 1 || m->by_number[1]->number != 2)
 		return false;
 	const struct pb_field *key = m->by_number[0], *value = m->by_number[1];
 	bool key_ok = key->type != PB_DOUBLE && key->type != PB_FLOAT && key->type != PB_BYTES &&
-		key->type != PB_ENUM && !key->message;
+		      key->type != PB_ENUM && !key->message;
 	return key_ok && !key->repeated && !value->repeated;
 }
 
@@ -120,7 +120,8 @@ enum status pb_schema_index_message(struct pb_schema *s, struct pb_message_info 
 	m->pub.by_number = by_number;
 	m->by_name = fields_sorted(s->arena, &m->pub, order_name);
 	m->by_json = fields_sorted(s->arena, &m->pub, order_json);
-	if (has_twins(&m->pub, by_number, order_number) || has_twins(&m->pub, m->by_name, order_name))
+	if (has_twins(&m->pub, by_number, order_number) ||
+		has_twins(&m->pub, m->by_name, order_name))
 		return ST_INVALID_ARGUMENT;
 	if (m->is_map_entry && !is_sound_entry(&m->pub))
 		return ST_INVALID_ARGUMENT;

@@ -1,5 +1,6 @@
 /*
- * Schema: the options of crm/common/v1/options.proto, which arrive as unknown fields of the descriptors.
+ * Schema: the options of crm/common/v1/options.proto, which arrive as unknown fields of the
+ * descriptors.
  */
 #include "adapters/pb/pb.h"
 #include "adapters/pb/pb_private.h"
@@ -52,7 +53,8 @@ static void rules_merge(struct str bytes, struct pb_rules *r)
 			r->max_items = flag ? number : DEFAULT_ITEMS;
 			break;
 		case 7:
-			r->format = number <= PB_FORMAT_DOMAIN ? (enum pb_format)number : PB_FORMAT_ANY;
+			r->format =
+				number <= PB_FORMAT_DOMAIN ? (enum pb_format)number : PB_FORMAT_ANY;
 			break;
 		case 8:
 			r->min = (int64_t)f.value;

@@ -1,12 +1,14 @@
 /*
- * What validation and JSON ask of a text: one look at its bytes, and the bounds of timestamps and durations.
+ * What validation and JSON ask of a text: one look at its bytes, and the bounds of timestamps and
+ * durations.
  */
 #include "adapters/pb/pb.h"
 #include "adapters/pb/pb_private.h"
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Whether one of eight bytes is below 0x20, is 0x7f or above: the common text passes eight bytes a step. */
+/* Whether one of eight bytes is below 0x20, is 0x7f or above: the common text passes eight bytes a
+ * step. */
 static inline bool has_odd_byte(uint64_t w)
 {
 	uint64_t below_space = (w - EACH(0x20)) & ~w;

@@ -1,7 +1,8 @@
 /*
- * Wire to protobuf-c's structs. Not protobuf-c's own reader: that one recurses without bound, loses numbers when the parts
- * of a message merge, and allocates notes about every field before it reads one. This one goes over the bytes once,
- * merges as the specification says, and drops unknown fields.
+ * Wire to protobuf-c's structs. Not protobuf-c's own reader: that one recurses without bound, loses
+ * numbers when the parts of a message merge, and allocates notes about every field before it reads
+ * one. This one goes over the bytes once, merges as the specification says, and drops unknown
+ * fields.
  */
 #include "adapters/pb/pb.h"
 #include "adapters/pb/pb_private.h"
@@ -15,8 +16,7 @@ struct unpack {
 	enum status status;
 };
 
-static bool message_fill(
-	struct unpack *u, ProtobufCMessage *msg, struct str wire, unsigned depth);
+static bool message_fill(struct unpack *u, ProtobufCMessage *msg, struct str wire, unsigned depth);
 
 static void *room(struct unpack *u, size_t size)
 {
@@ -63,8 +63,8 @@ static void number_store(ProtobufCType t, void *member, uint64_t value)
 		value = (uint64_t)pb_wire_to_i64(PB_SINT64, value);
 	else if (t == PROTOBUF_C_TYPE_BOOL)
 		value = value != 0;
-	if (t == PROTOBUF_C_TYPE_SINT64 || t == PROTOBUF_C_TYPE_INT64 || t == PROTOBUF_C_TYPE_UINT64 ||
-		wire_type_of(t) == PB_WIRE_64)
+	if (t == PROTOBUF_C_TYPE_SINT64 || t == PROTOBUF_C_TYPE_INT64 ||
+		t == PROTOBUF_C_TYPE_UINT64 || wire_type_of(t) == PB_WIRE_64)
 		memcpy(member, &value, sizeof(value));
 	else
 		*(uint32_t *)member = (uint32_t)value;
@@ -73,7 +73,8 @@ static void number_store(ProtobufCType t, void *member, uint64_t value)
 static bool string_store(struct unpack *u, const char **member, struct str v)
 {
 	if (v.n == 0) {
-		/* not protobuf_c_empty_string: the member of a oneof that points there counts as unset */
+		/* not protobuf_c_empty_string: the member of a oneof that points there counts as
+		 * unset */
 		*member = "";
 		return true;
 	}
@@ -162,7 +163,7 @@ static bool packed_store(struct unpack *u, ProtobufCMessage *msg, const Protobuf
 	return r.p == r.end;
 }
 
-/* Marks the member as set and gives its address; a value of another member of its oneof is wiped. */
+/* Marks the member as set and gives its address; what another of its oneof left is wiped. */
 static void *member_take(ProtobufCMessage *msg, const ProtobufCFieldDescriptor *f)
 {
 	void *member = pb_member(msg, f);
@@ -177,7 +178,8 @@ static bool field_store(struct unpack *u, ProtobufCMessage *msg, const ProtobufC
 {
 	unsigned wire_type = wire_type_of(f->type);
 	if (v->wire_type != wire_type)
-		return v->wire_type == PB_WIRE_BYTES && is_repeated(f) && packed_store(u, msg, f, v->bytes);
+		return v->wire_type == PB_WIRE_BYTES && is_repeated(f) &&
+		       packed_store(u, msg, f, v->bytes);
 	void *member = is_repeated(f) ? element_add(u, msg, f) : member_take(msg, f);
 	return member && value_store(u, f, member, v, depth);
 }

@@ -1,32 +1,10 @@
 /*
- * Validation of wire bytes, in one pass and before anything is unpacked. Nothing is allocated unless there is something
- * to complain about: paths are frames on the stack until then.
+ * Validation of wire bytes, in one pass and before anything is unpacked. Nothing is allocated
+ * unless there is something to complain about: paths are frames on the stack until then.
  */
-#include "adapters/pb/pb.h"
-#include "adapters/pb/pb_private.h"
+#include "adapters/pb/validate_private.h"
 
 enum { SMALL_COUNTS = 24, MAX_MERGES = 4 };
-
-enum mode {
-	MODE_WIRE = 0,
-	MODE_RULES = 1,
-	MODE_PARTIAL = 2, /* with MODE_RULES: required fields may be missing */
-};
-
-/* Where a message stands, up to the root. */
-struct place {
-	const struct place *parent;
-	const struct pb_field *field; /* NULL at the root */
-	size_t index;                 /* in a repeated field */
-	struct str entry;             /* of a map field */
-};
-
-struct check {
-	struct arena *arena;
-	unsigned flags;
-	unsigned merges_left;
-	struct pb_violations *out;
-};
 
 /* One message being read. */
 struct progress {
@@ -38,216 +16,13 @@ struct progress {
 	uint32_t *counts;
 };
 
-/* ---- violations ---- */
-
-static void key_put(struct buf *b, struct str entry)
-{
-	struct pb_reader r = pb_reader_of(entry);
-	struct pb_wire_field f, key = { 0 };
-	while (pb_read(&r, &f)) {
-		if (f.number == 1)
-			key = f;
-	}
-	if (key.wire_type != PB_WIRE_BYTES)
-		buf_printf(b, "[%lld]", (long long)key.value);
-	else if (key.bytes.n <= 64 && pb_text_is_clean(key.bytes))
-		buf_printf(b, "[\"%.*s\"]", (int)key.bytes.n, key.bytes.p);
-	else
-		buf_puts(b, "[]");
-}
-
-static void step_put(struct buf *b, const struct pb_field *field, size_t index, struct str entry)
-{
-	if (b->n > 0)
-		buf_put_c(b, '.');
-	buf_puts(b, field->name);
-	if (index == SIZE_MAX || !field->repeated)
-		return;
-	if (field->is_map)
-		key_put(b, entry);
-	else
-		buf_printf(b, "[%zu]", index);
-}
-
-static void place_put(struct buf *b, const struct place *at)
-{
-	if (!at || !at->field)
-		return;
-	place_put(b, at->parent);
-	bool inside_entry = at->parent && at->parent->field && at->parent->field->is_map;
-	if (!inside_entry)
-		step_put(b, at->field, at->index, at->entry);
-}
-
-/* Returns false when there is no room for more: reading can stop. index SIZE_MAX means the field as a whole. */
-static bool PRINTF_LIKE(5, 6) complain(struct check *x, const struct place *at,
-	const struct pb_field *field, size_t index, const char *fmt, ...)
-{
-	struct pb_violations *out = x->out;
-	if (out->n == PB_MAX_VIOLATIONS)
-		return false;
-	struct buf path = buf_new(x->arena, 0);
-	struct place here = { .parent = at, .field = field, .index = index };
-	place_put(&path, field ? &here : at);
-	va_list ap;
-	va_start(ap, fmt);
-	out->v[out->n++] = (struct pb_violation){
-		.field = buf_cstr(&path),
-		.description = arena_vprintf(x->arena, fmt, ap),
-	};
-	va_end(ap);
-	return out->n < PB_MAX_VIOLATIONS;
-}
-
-/* ---- rules ---- */
-
-struct value {
-	const struct pb_field *field; /* names the value in complaints */
-	const struct pb_rules *rules;
-	enum pb_type type;
-	const struct pb_enum *enumeration;
-	size_t index;
-};
-
-static bool length_check(struct check *x, const struct place *at, const struct value *v, size_t n)
-{
-	const char *unit = v->type == PB_BYTES ? "bytes" : "characters";
-	if (n > v->rules->max_length)
-		return complain(x, at, v->field, v->index, "has %zu %s, at most %u are allowed", n, unit,
-			v->rules->max_length);
-	if (n > 0 && n < v->rules->min_length)
-		return complain(x, at, v->field, v->index, "has %zu %s, at least %u are needed", n, unit,
-			v->rules->min_length);
-	return true;
-}
-
-static bool text_rules_check(struct check *x, const struct place *at, const struct value *v,
-	struct str text, const struct pb_text *look)
-{
-	if (look->has_control || (look->has_break && !v->rules->multiline))
-		return complain(x, at, v->field, v->index,
-			v->rules->multiline ? "has control characters other than line breaks and tabs"
-					    : "has control characters");
-	size_t n = look->is_ascii ? text.n : utf8_count(text);
-	if (n > v->rules->max_length || n < v->rules->min_length)
-		return length_check(x, at, v, n);
-	const char *why;
-	if (v->rules->format != PB_FORMAT_ANY && n > 0 &&
-		!pb_format_is_valid(v->rules->format, text, &why))
-		return complain(x, at, v->field, v->index, "%s", why);
-	return true;
-}
-
-/* The wire's own demands on text come first and end the reading: protobuf-c must not see it. */
-static bool text_check(struct check *x, const struct place *at, const struct value *v,
-	struct str text, unsigned mode)
-{
-	struct pb_text look;
-	if (!pb_text_look(text, &look)) {
-		(void)complain(x, at, v->field, v->index, "is not valid UTF-8");
-		return false;
-	}
-	if (look.has_nul) {
-		(void)complain(x, at, v->field, v->index, "has a NUL character");
-		return false;
-	}
-	return !(mode & MODE_RULES) || text_rules_check(x, at, v, text, &look);
-}
-
-static bool range_complain(struct check *x, const struct place *at, const struct value *v)
-{
-	const struct pb_rules *r = v->rules;
-	if (r->max == 0 && r->min > 0)
-		return complain(x, at, v->field, v->index, "must be at least %lld", (long long)r->min);
-	return complain(x, at, v->field, v->index, "must be from %lld to %lld", (long long)r->min,
-		(long long)r->max);
-}
-
-static double wire_to_double(enum pb_type t, uint64_t value)
-{
-	if (t == PB_DOUBLE) {
-		double d;
-		memcpy(&d, &value, sizeof(d));
-		return d;
-	}
-	float f;
-	uint32_t low = (uint32_t)value;
-	memcpy(&f, &low, sizeof(f));
-	return (double)f;
-}
-
-static bool is_in_range(const struct value *v, uint64_t value)
-{
-	const struct pb_rules *r = v->rules;
-	int64_t max = r->max == 0 && r->min > 0 ? INT64_MAX : r->max;
-	if (v->type == PB_DOUBLE || v->type == PB_FLOAT) {
-		double d = wire_to_double(v->type, value);
-		return d == 0 || (d >= (double)r->min && d <= (double)max);
-	}
-	int64_t n = pb_wire_to_i64(v->type, value);
-	if ((v->type == PB_UINT64 || v->type == PB_FIXED64) && n < 0)
-		return max == INT64_MAX;
-	return n == 0 || (n >= r->min && n <= max);
-}
-
-static bool number_check(
-	struct check *x, const struct place *at, const struct value *v, uint64_t value)
-{
-	if (v->type == PB_ENUM && !pb_enum_by_number(v->enumeration, (int32_t)value))
-		return complain(x, at, v->field, v->index, "is not a value of %s", v->enumeration->full_name);
-	if ((v->rules->min != 0 || v->rules->max != 0) && !is_in_range(v, value))
-		return range_complain(x, at, v);
-	return true;
-}
-
-static bool scalar_check(struct check *x, const struct place *at, const struct value *v,
-	const struct pb_wire_field *f, unsigned mode)
-{
-	if (v->type == PB_STRING)
-		return text_check(x, at, v, f->bytes, mode);
-	if (!(mode & MODE_RULES))
-		return true;
-	if (v->type == PB_BYTES)
-		return length_check(x, at, v, f->bytes.n);
-	return number_check(x, at, v, f->value);
-}
-
-static bool time_check(
-	struct check *x, const struct place *at, const struct pb_field *field, struct str wire)
-{
-	enum pb_known known = pb_info(field->message)->known;
-	struct pb_moment t;
-	if (!pb_moment_read(wire, &t))
-		return true; /* said already */
-	const char *why = known == PB_KNOWN_TIMESTAMP ? pb_timestamp_fault(t) : pb_duration_fault(t);
-	return !why || complain(x, at->parent, field, at->index, "%s", why);
-}
-
-/* The rules of a wrapped value are declared on the field that holds the wrapper. */
-static bool wrapper_check(
-	struct check *x, const struct place *at, const struct pb_field *field, struct str wire)
-{
-	const struct pb_field *inner = pb_message_field_by_number(field->message, 1);
-	struct value v = { .field = field, .rules = &field->rules, .index = at->index };
-	struct pb_reader r = pb_reader_of(wire);
-	struct pb_wire_field f;
-	if (!inner)
-		return true;
-	v.type = inner->type;
-	v.enumeration = inner->enumeration;
-	while (pb_read(&r, &f)) {
-		if (f.number == 1 && !scalar_check(x, at->parent, &v, &f, MODE_RULES))
-			return false;
-	}
-	return true;
-}
-
 /* ---- fields ---- */
 
 static bool message_check(struct check *x, const struct pb_message_info *m, struct str wire,
 	const struct place *at, unsigned mode, unsigned depth);
 
-static unsigned mode_inside(const struct check *x, const struct progress *g, const struct pb_field *f)
+static unsigned mode_inside(
+	const struct check *x, const struct progress *g, const struct pb_field *f)
 {
 	if (f->rules.output_only)
 		return MODE_WIRE; /* ignored, so it need not please */
@@ -262,7 +37,8 @@ static bool submessage_check(struct check *x, struct progress *g, const struct p
 	struct place at = { .parent = g->at, .field = field, .index = index, .entry = wire };
 	unsigned mode = mode_inside(x, g, field);
 	if (g->depth >= PB_MAX_DEPTH) {
-		(void)complain(x, g->at, field, index, "is nested more than %d deep", PB_MAX_DEPTH);
+		(void)validate_complain(
+			x, g->at, field, index, "is nested more than %d deep", PB_MAX_DEPTH);
 		return false;
 	}
 	if (!message_check(x, m, wire, &at, mode, g->depth + 1))
@@ -270,20 +46,21 @@ static bool submessage_check(struct check *x, struct progress *g, const struct p
 	if (!(mode & MODE_RULES))
 		return true;
 	if (m->known == PB_KNOWN_TIMESTAMP || m->known == PB_KNOWN_DURATION)
-		return time_check(x, &at, field, wire);
+		return validate_time(x, &at, field, wire);
 	if (m->known == PB_KNOWN_WRAPPER)
-		return wrapper_check(x, &at, field, wire);
+		return validate_wrapper(x, &at, field, wire);
 	return true;
 }
 
 /*
- * A message field that is not repeated but sent again: the parts are one message, their concatenation, and rules hold for that.
- * Nested, this could double the work at each level, so it is bounded; nobody does it on purpose.
+ * A message field that is not repeated but sent again: the parts are one message, their
+ * concatenation, and rules hold for that. Nested, this could double the work at each level, so it
+ * is bounded; nobody does it on purpose.
  */
 static bool merged_check(struct check *x, struct progress *g, const struct pb_field *field)
 {
 	if (x->merges_left == 0) {
-		(void)complain(x, g->at, field, SIZE_MAX, "is sent in too many parts");
+		(void)validate_complain(x, g->at, field, SIZE_MAX, "is sent in too many parts");
 		return false;
 	}
 	x->merges_left--;
@@ -302,7 +79,8 @@ static bool message_field_check(struct check *x, struct progress *g, const struc
 {
 	const struct pb_field *field = c->field;
 	if (field->repeated || count == 1 || !(g->mode & MODE_RULES))
-		return submessage_check(x, g, field, f->bytes, field->repeated ? count - 1 : SIZE_MAX);
+		return submessage_check(
+			x, g, field, f->bytes, field->repeated ? count - 1 : SIZE_MAX);
 	/* in a oneof another member may come between, and then only the later parts count */
 	if (field->oneof >= 0 && !submessage_check(x, g, field, f->bytes, SIZE_MAX))
 		return false;
@@ -322,7 +100,7 @@ static bool element_check(struct check *x, struct progress *g, const struct pb_c
 		.enumeration = field->enumeration,
 		.index = field->repeated ? count - 1 : SIZE_MAX,
 	};
-	return scalar_check(x, g->at, &v, f, field->rules.output_only ? MODE_WIRE : g->mode);
+	return validate_scalar(x, g->at, &v, f, field->rules.output_only ? MODE_WIRE : g->mode);
 }
 
 static bool is_set(const struct pb_check *c, const struct pb_wire_field *f)
@@ -342,7 +120,8 @@ static void required_note(struct progress *g, const struct pb_check *c, bool set
 }
 
 /* Counts one element; *ret_skip when there are more than the rules allow. */
-static bool element_count(struct check *x, struct progress *g, const struct pb_check *c, bool *ret_skip)
+static bool element_count(
+	struct check *x, struct progress *g, const struct pb_check *c, bool *ret_skip)
 {
 	const struct pb_field *field = c->field;
 	*ret_skip = false;
@@ -354,7 +133,8 @@ static bool element_count(struct check *x, struct progress *g, const struct pb_c
 		return true;
 	*ret_skip = true;
 	return n > field->rules.max_items + 1 ||
-		complain(x, g->at, field, SIZE_MAX, "has more than %u items", field->rules.max_items);
+	       validate_complain(
+		       x, g->at, field, SIZE_MAX, "has more than %u items", field->rules.max_items);
 }
 
 static bool one_check(struct check *x, struct progress *g, const struct pb_check *c,
@@ -378,7 +158,8 @@ static bool packed_check(
 			return false;
 	}
 	if (r.p != r.end)
-		(void)complain(x, g->at, c->field, SIZE_MAX, "is malformed: a number is cut short");
+		(void)validate_complain(
+			x, g->at, c->field, SIZE_MAX, "is malformed: a number is cut short");
 	return r.p == r.end;
 }
 
@@ -391,8 +172,8 @@ static bool field_check(struct check *x, struct progress *g, const struct pb_wir
 		return one_check(x, g, c, f);
 	if (f->wire_type == PB_WIRE_BYTES && c->is_packable)
 		return packed_check(x, g, c, f->bytes);
-	(void)complain(x, g->at, c->field, SIZE_MAX, "is malformed: wire type %u does not fit its type",
-		f->wire_type);
+	(void)validate_complain(x, g->at, c->field, SIZE_MAX,
+		"is malformed: wire type %u does not fit its type", f->wire_type);
 	return false;
 }
 
@@ -406,7 +187,7 @@ static void malformed(struct check *x, const struct progress *g, const struct pb
 	if (pb_varint_read(&p, r->end, &tag) && tag >> 3 <= UINT32_MAX)
 		c = pb_check_by_number(g->m, (uint32_t)(tag >> 3));
 	unsigned wire_type = tag & 7;
-	(void)complain(x, g->at, c ? c->field : NULL, SIZE_MAX, "%s",
+	(void)validate_complain(x, g->at, c ? c->field : NULL, SIZE_MAX, "%s",
 		wire_type == 3 || wire_type == 4 ? "is malformed: groups are not supported"
 						 : "is malformed or cut short");
 }
@@ -419,7 +200,7 @@ static bool required_check(struct check *x, const struct progress *g)
 	for (size_t i = 0; i < g->m->pub.n_fields; i++) {
 		const struct pb_check *c = &g->m->checks[i];
 		if (c->required_bit >= 0 && (missing >> c->required_bit & 1) &&
-			!complain(x, g->at, c->field, SIZE_MAX, "is required"))
+			!validate_complain(x, g->at, c->field, SIZE_MAX, "is required"))
 			return false;
 	}
 	return true;
@@ -450,8 +231,8 @@ static bool message_check(struct check *x, const struct pb_message_info *m, stru
 	return required_check(x, &g);
 }
 
-enum status pb_validate(struct arena *a, const struct pb_message *m, struct str wire, unsigned flags,
-	struct pb_violations *ret)
+enum status pb_validate(struct arena *a, const struct pb_message *m, struct str wire,
+	unsigned flags, struct pb_violations *ret)
 {
 	struct check x = { .arena = a, .flags = flags, .merges_left = MAX_MERGES, .out = ret };
 	ret->n = 0;
