@@ -3,8 +3,8 @@ UNIT_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 DB_TESTS   := $(patsubst %.c,$(B)/%,$(wildcard tests/db/test_*.c))
 E2E_TESTS  := $(patsubst %.c,$(B)/%,$(wildcard tests/e2e/test_*.c))
 
-# the descriptors of everything, and those of each service, for tests that serve
-TEST_PB := $(patsubst %,$(B)/gen/%.pb.o,all identity contacts gateway)
+# the descriptors of each service, for tests that serve (those of everything are in the library)
+TEST_PB := $(patsubst %,$(B)/gen/%.pb.o,identity contacts gateway)
 
 $(B)/tests/%: $(B)/obj/tests/%.o $(B)/libsupport.a $(B)/libcrm.a $(TEST_PB)
 	@mkdir -p $(@D)

@@ -36,7 +36,8 @@ struct keys {
 	struct event answered; /* set and reset at once: wakes who waits */
 	size_t waiting;
 	uint64_t round;   /* questions asked */
-	enum status last; /* how the last one ended */
+	uint64_t ended;   /* the last one that has ended, */
+	enum status last; /* and how */
 };
 
 struct keys *keys_new(struct service *s)
@@ -167,6 +168,7 @@ static void tell(struct keys *k, enum status s)
 	bool had = k->last == ST_OK;
 
 	k->last = s;
+	k->ended = k->round;
 	if (s != ST_OK && had)
 		log_warn("identity_unreachable", LOG_STR("status", status_name(s)));
 	if (s == ST_OK && !had)
@@ -222,34 +224,48 @@ void keys_start(struct keys *k)
 
 /* ---- looking up ---- */
 
-/* Until the key is here, or identity was asked after we came and that did not bring it. */
-static void wait_for_answer(struct keys *k, struct str kid)
+/* Until the key is here, or a question that was asked after we came has ended: true then. */
+static bool wait_for_answer(struct keys *k, struct str kid)
 {
 	int64_t until = clock_mono_us() + PATIENCE;
 	uint64_t seen = k->round;
 
 	k->waiting++;
 	event_set(&k->wanted);
-	while (!good_key(k, kid) && k->round == seen) {
+	while (!good_key(k, kid) && k->ended <= seen) {
 		if (event_wait_until(&k->answered, until) != ST_OK)
 			break;
 	}
 	k->waiting--;
+	return k->ended > seen;
+}
+
+/* Those that nobody need be asked for are all there are. */
+static enum status find_own(const struct keys *k, struct str kid)
+{
+	if (good_key(k, kid))
+		return ST_OK;
+	return keys_exist(k) ? ST_UNAUTHENTICATED : ST_UNAVAILABLE;
+}
+
+/* Only an answer that lacks the key says that there is none. */
+static enum status find_asked(struct keys *k, struct str kid)
+{
+	bool is_answered;
+
+	if (good_key(k, kid))
+		return ST_OK;
+	if (k->waiting >= MAX_WAITING)
+		return ST_UNAVAILABLE;
+	is_answered = wait_for_answer(k, kid);
+	if (good_key(k, kid))
+		return ST_OK;
+	return is_answered && k->last == ST_OK ? ST_UNAUTHENTICATED : ST_UNAVAILABLE;
 }
 
 enum status keys_find(struct keys *k, struct str kid, struct str *ret_public_key)
 {
-	const struct key *key = good_key(k, kid);
-
-	if (!key && k->channel) {
-		if (k->waiting >= MAX_WAITING)
-			return ST_UNAVAILABLE;
-		wait_for_answer(k, kid);
-		key = good_key(k, kid);
-	}
-	if (!key)
-		return keys_exist(k) && (!k->channel || k->last == ST_OK) ? ST_UNAUTHENTICATED
-									  : ST_UNAVAILABLE;
-	*ret_public_key = str_n(key->bytes, KEY_BYTES);
+	TRY(k->channel ? find_asked(k, kid) : find_own(k, kid));
+	*ret_public_key = str_n(good_key(k, kid)->bytes, KEY_BYTES);
 	return ST_OK;
 }

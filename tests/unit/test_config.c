@@ -233,6 +233,8 @@ static void truth_has_many_words(void **state)
 		assert_int_equal(load(f, ARGS(arg), ENV(URL)), CONFIG_OK);
 		assert_false(f->settings.is_fast);
 	}
+	assert_int_equal(load(f, ARGS("--fast"), ENV(URL)), CONFIG_OK);
+	assert_true(f->settings.is_fast);
 }
 
 static void wrong_values_are_refused_with_name_and_range(void **state)
@@ -272,7 +274,7 @@ static void wrong_values_are_refused_with_name_and_range(void **state)
 		{ "--zzzzzzzz=5", "--zzzzzzzz is unknown; --help lists what there is\n" },
 		{ "start", "start is unknown; --help lists what there is\n" },
 		{ "", " is unknown; --help lists what there is\n" },
-		{ "--fast", "--fast: the value is missing; write --fast=VALUE\n" },
+		{ "--limit", "--limit: the value is missing; write --limit=VALUE\n" },
 	};
 	struct fixture *f = *state;
 

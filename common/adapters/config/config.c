@@ -270,6 +270,8 @@ static struct given find(struct loader *l, const struct config_item *item)
 
 	for (size_t i = l->n_args; i-- > 0;) {
 		value = value_in(l->args[i], flag);
+		if (!value && item->type == CONFIG_BOOL && strcmp(l->args[i], flag) == 0)
+			value = "true"; /* "--fast" alone */
 		if (value)
 			return (struct given){ flag, value };
 	}
@@ -380,25 +382,27 @@ static const char *nearest(struct loader *l, struct str s)
 	return found;
 }
 
-static bool is_known(struct loader *l, struct str name)
+/* The item of a flag, or NULL. */
+static const struct config_item *item_of(struct loader *l, struct str name)
 {
 	for (size_t t = 0; t < l->n_tables; t++) {
 		for (size_t i = 0; i < l->tables[t].n; i++) {
 			if (str_is(name, flag_of(l->arena, &l->tables[t].items[i])))
-				return true;
+				return &l->tables[t].items[i];
 		}
 	}
-	return false;
+	return NULL;
 }
 
 static void check_argument(struct loader *l, const char *arg)
 {
 	struct str value = str_c(arg);
 	struct str name = str_cut(&value, '=');
+	const struct config_item *item = item_of(l, name);
 	const char *near;
 
-	if (is_known(l, name)) {
-		if (!value.p)
+	if (item) {
+		if (!value.p && item->type != CONFIG_BOOL)
 			complain(l, "%s: the value is missing; write %s=VALUE", arg, arg);
 		return;
 	}

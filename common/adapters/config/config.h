@@ -11,7 +11,7 @@
 enum config_type {
 	CONFIG_STR,      /* const char *; min/max are lengths if not both 0 */
 	CONFIG_INT,      /* int64_t */
-	CONFIG_BOOL,     /* bool: true false yes no on off 1 0 */
+	CONFIG_BOOL,     /* bool: true false yes no on off 1 0; the bare flag means true */
 	CONFIG_DURATION, /* int64_t in milliseconds: "250ms" "10s" "5m" "2h" "1d" */
 	CONFIG_SIZE,     /* int64_t in bytes: "512" "64k" "4M" "1G" (powers of 1024) */
 	CONFIG_CHOICE,   /* const char *, one of the words in `choices` ("debug|info|warn|error") */
