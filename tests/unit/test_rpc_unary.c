@@ -442,6 +442,33 @@ static void a_client_may_end_with_calls_under_way(void **state)
 	rpc_fixture_run(&PLAIN, abandoned_body);
 }
 
+static void second_body(struct rpc_fixture *f)
+{
+	struct rpc_channel_config c = { .target = arena_printf(f->arena, "127.0.0.1:%d",
+						rpc_server_port(f->server)) };
+	struct rpc_channel *own = f->channel;
+	struct rpc *second = rpc_new(f->loop);
+	struct rpc_request q = { .method = "/test.Echo/Chat" };
+	struct rpc_response r;
+	struct rpc_stream *s;
+
+	f->channel = rpc_channel_new(second, &c);
+	assert_int_equal(rpc_fixture_call(f, "/test.Echo/Unary", "x", &r), ST_OK);
+	assert_int_equal(rpc_stream_open(f->channel, &q, &s), ST_OK);
+	rpc_stream_close(s);
+	rpc_channel_free(f->channel);
+	rpc_free(second); /* what it still has to say goes nowhere */
+	f->channel = own;
+	assert_int_equal(fiber_sleep_us(5000), ST_OK);
+	assert_int_equal(rpc_fixture_call(f, "/test.Echo/Unary", "x", &r), ST_OK);
+}
+
+static void a_second_rpc_can_be_freed_while_the_loop_goes_on(void **state)
+{
+	(void)state;
+	rpc_fixture_run(&PLAIN, second_body);
+}
+
 static void taken_body(struct rpc_fixture *f)
 {
 	struct rpc_handlers h = { 0 };
@@ -522,6 +549,7 @@ int main(void)
 		cmocka_unit_test(a_channel_finds_its_server_again),
 		cmocka_unit_test(calls_during_a_shutdown_are_answered_or_unavailable),
 		cmocka_unit_test(a_client_may_end_with_calls_under_way),
+		cmocka_unit_test(a_second_rpc_can_be_freed_while_the_loop_goes_on),
 		cmocka_unit_test(a_taken_port_is_unavailable),
 		cmocka_unit_test(thousands_of_calls_side_by_side_all_get_their_own_answer),
 	};

@@ -23,8 +23,10 @@ void rpc_hand_over(struct rpc *r, struct rpc_op *op)
 	} while (!atomic_compare_exchange_weak_explicit(
 		&r->inbox, &head, op, memory_order_acq_rel, memory_order_relaxed));
 	/* who finds the inbox empty also finds wake free: the loop took it up before it emptied the inbox */
-	if (!head)
+	if (!head) {
+		r->is_wake_posted = true;
 		loop_post(r->loop, &r->wake);
+	}
 }
 
 static struct rpc_op *reversed(struct rpc_op *op)
@@ -56,7 +58,14 @@ static void inbox_run(struct rpc *r)
 
 static void on_wake(struct loop_task *task)
 {
-	inbox_run(CONTAINER_OF(task, struct rpc, wake));
+	struct rpc *r = CONTAINER_OF(task, struct rpc, wake);
+
+	if (r->is_freed) {
+		mem_free(r);
+		return;
+	}
+	r->is_wake_posted = false;
+	inbox_run(r);
 }
 
 bool rpc_op_start(grpc_call *call, struct rpc_op *op, const grpc_op *ops, size_t n)
@@ -127,7 +136,10 @@ void rpc_free(struct rpc *r)
 	rpc_client_release_all(r); /* of fibers that the loop has given up */
 	grpc_completion_queue_destroy(r->queue);
 	grpc_shutdown();
-	mem_free(r);
+	if (r->is_wake_posted && loop_self() == r->loop)
+		r->is_freed = true; /* the loop still has wake and goes on */
+	else
+		mem_free(r);
 }
 
 gpr_timespec rpc_timespec(int64_t mono_us)

@@ -73,11 +73,12 @@ struct rpc_handlers {
 	void *arg;
 };
 
-/* ST_UNAVAILABLE if the address cannot be bound (never shares a port: so_reuseport is off). */
+/* ST_UNAVAILABLE if the address cannot be bound (never shares a port: so_reuseport is off), ST_INVALID_ARGUMENT if the TLS files cannot be read.
+ * Raises the process's limit of open files as far as it goes: gRPC stops listening for good when there are none left. */
 enum status rpc_server_new(struct rpc *r, const struct rpc_server_config *c, const struct rpc_handlers *h, struct rpc_server **ret) MUST_CHECK;
 int rpc_server_port(const struct rpc_server *s);
 size_t rpc_server_calls(const struct rpc_server *s); /* in flight */
-/* From a fiber: stops accepting, lets running calls finish for grace_ms, then cancels them, then returns. */
+/* From a fiber that serves no call of s: stops accepting, lets running calls finish for grace_ms, then cancels them, then returns once all handlers have. */
 void rpc_server_shutdown(struct rpc_server *s, int64_t grace_ms);
 void rpc_server_free(struct rpc_server *s); /* after shutdown */
 
@@ -87,9 +88,10 @@ int64_t rpc_deadline(const struct rpc_call *c);   /* monotonic us, CLOCK_NEVER i
 const struct rpc_headers *rpc_request_headers(const struct rpc_call *c); /* without gRPC's own */
 bool rpc_is_cancelled(const struct rpc_call *c);
 
-/* The next message, or NULL after the client's half-close. For a unary request the first call returns at once. The caller unrefs. */
+/* The next message, or NULL after the client's half-close. For a unary request the first call returns at once. The caller unrefs.
+ * ST_CANCELLED if the call ended first: the client is gone, or sent too much. A wait that was cut short loses nothing: call again. */
 enum status rpc_recv(struct rpc_call *c, struct rpc_bytes **ret) MUST_CHECK;
-/* Initial metadata, before the first rpc_send or rpc_reply; copied. */
+/* Initial metadata, before the first rpc_send or rpc_reply; copied. What HTTP/2 forbids or gRPC sets itself is dropped, here and in rpc_request. */
 void rpc_add_header(struct rpc_call *c, const char *key, struct str value);
 void rpc_add_trailer(struct rpc_call *c, const char *key, struct str value);
 enum status rpc_send_headers(struct rpc_call *c) MUST_CHECK; /* at once, without waiting for the first message */
@@ -97,7 +99,8 @@ enum status rpc_send_headers(struct rpc_call *c) MUST_CHECK; /* at once, without
 enum status rpc_send(struct rpc_call *c, struct rpc_bytes *b) MUST_CHECK;
 /* The only message and OK: one batch. Does not wait. */
 void rpc_reply(struct rpc_call *c, struct rpc_bytes *b);
-/* Ends the call. Does not wait. Later sends fail; calling it again does nothing. */
+/* Ends the call. Does not wait. Later sends fail; calling it again does nothing. The message is cut at 512 bytes, details beyond 4 KiB are left out:
+ * clients take 8 KiB of trailers. */
 void rpc_finish(struct rpc_call *c, const struct rpc_outcome *o);
 
 /* ---- client ---- */
@@ -117,7 +120,7 @@ struct rpc_request {
 	struct rpc_bytes *message; /* unary only; not consumed */
 	struct rpc_headers headers;
 	int64_t deadline; /* monotonic us; the earlier of this and the fiber's own counts. 0: the fiber's own */
-	struct rpc_call *parent; /* server call on whose behalf: propagates deadline and cancellation; may be NULL */
+	struct rpc_call *parent; /* server call on whose behalf, still running: propagates deadline and cancellation; may be NULL */
 	bool wait_for_ready;
 };
 
@@ -127,17 +130,19 @@ struct rpc_response {
 	struct rpc_headers headers, trailers;
 };
 
-/* A unary call. The return value is the outcome's status; everything in ret lives in the arena. */
+/* A unary call. The return value is the outcome's status; everything in ret lives in the arena. Messages of UNAVAILABLE name addresses: for logs. */
 enum status rpc_unary(struct rpc_channel *ch, struct arena *a, const struct rpc_request *q, struct rpc_response *ret) MUST_CHECK;
 
 /* Any kind of streaming. One fiber may send while another receives. */
 enum status rpc_stream_open(struct rpc_channel *ch, const struct rpc_request *q, struct rpc_stream **ret) MUST_CHECK;
+/* ST_ABORTED if the stream is over: rpc_stream_finish tells how. ST_FAILED_PRECONDITION after half-close. */
 enum status rpc_stream_send(struct rpc_stream *s, struct rpc_bytes *b) MUST_CHECK;
 enum status rpc_stream_half_close(struct rpc_stream *s) MUST_CHECK;
 /* Initial metadata of the server; waits for it. */
 enum status rpc_stream_headers(struct rpc_stream *s, struct rpc_headers *ret) MUST_CHECK;
-enum status rpc_stream_recv(struct rpc_stream *s, struct rpc_bytes **ret) MUST_CHECK; /* NULL at the end */
-/* Waits for the outcome (after rpc_stream_recv gave NULL it is there soon). */
+/* NULL at the end, however the stream ended. A wait that was cut short loses nothing: call again. */
+enum status rpc_stream_recv(struct rpc_stream *s, struct rpc_bytes **ret) MUST_CHECK;
+/* Waits for the outcome (after rpc_stream_recv gave NULL it is there soon; unread messages hold it back). ret and ret_trailers may be NULL. */
 enum status rpc_stream_finish(struct rpc_stream *s, struct rpc_outcome *ret, struct rpc_headers *ret_trailers) MUST_CHECK;
 void rpc_stream_cancel(struct rpc_stream *s);
 /* Cancels if it has not ended, and releases. Never waits. */

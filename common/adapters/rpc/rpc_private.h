@@ -34,6 +34,8 @@ struct rpc {
 	pthread_t thread;
 	_Atomic(struct rpc_op *) inbox; /* done, to be run on the loop; the latest first */
 	struct loop_task wake;          /* posted when the inbox was empty */
+	bool is_wake_posted;            /* goes with wake */
+	bool is_freed;                  /* but for wake; loop only */
 	struct rpc_client *clients;     /* loop only */
 };
 
