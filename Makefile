@@ -8,6 +8,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules
 
+# V=1 prints commands
+Q := $(if $(V),,@)
+
 B   ?= build
 CC  := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CXX := $(if $(findstring clang,$(CC)),clang++,g++)

@@ -15,13 +15,13 @@ GEN_H   := $(PROTO_H) $(SQL_H)
 
 $(B)/obj/gen/%.o: $(B)/gen/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPP_ALL) $(C_ALL) -w -c -o $@ $<
+	$(Q)$(CC) $(CPP_ALL) $(C_ALL) -w -c -o $@ $<
 $(B)/obj/%.o: %.c | $(GEN_H)
 	@mkdir -p $(@D)
-	$(CC) $(CPP_ALL) $(C_ALL) $(WARN) -c -o $@ $<
+	$(Q)$(CC) $(CPP_ALL) $(C_ALL) $(WARN) -c -o $@ $<
 $(B)/obj/%.o: %.cc
 	@mkdir -p $(@D)
-	$(CXX) $(CPP_ALL) -std=c++17 $(CFLAGS) $(SANFLAG) -Wall -Wextra -Werror -c -o $@ $<
+	$(Q)$(CXX) $(CPP_ALL) -std=c++17 $(CFLAGS) $(SANFLAG) -Wall -Wextra -Werror -c -o $@ $<
 
 $(B)/libcrm.a: $(LIB_OBJ)
 	@rm -f $@; ar rcs $@ $^
@@ -33,17 +33,17 @@ define service_rule
 include $(wildcard services/$(1)/service.mk)
 $(B)/bin/crm-$(1): $(call obj,$(wildcard services/$(1)/*.c)) $(call gen_obj,$(filter $(B)/gen/services/$(1)/%,$(SQL_C))) $(B)/gen/$(1).pb.o $(B)/libcrm.a
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $(LIBS)
 endef
 $(foreach s,$(SERVICES),$(eval $(call service_rule,$(s))))
 SERVICE_BINS := $(SERVICES:%=$(B)/bin/crm-%)
 
 $(B)/bin/crmctl: $(call obj,$(wildcard tools/crmctl/*.c)) $(B)/libcrm.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 $(B)/bin/crm-bench: $(call obj,$(wildcard bench/*.c)) $(B)/libcrm.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 
 all: $(SERVICE_BINS) $(if $(wildcard tools/crmctl/*.c),$(B)/bin/crmctl) ## build services and crmctl
 .PHONY: all

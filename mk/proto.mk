@@ -34,7 +34,7 @@ $(PROTO_SRC) $(B)/proto/$(TEST_PROTO): mk/proto.mk
 # one protoc run generates all C; the stamp stands for the set
 $(B)/gen/.protos: $(PROTO_SRC) $(B)/proto/$(TEST_PROTO)
 	@mkdir -p $(B)/gen
-	protoc -I$(B)/proto -I/usr/include --c_out=$(B)/gen $(PROTO_REL) $(WKT) $(TEST_PROTO)
+	$(Q)protoc -I$(B)/proto -I/usr/include --c_out=$(B)/gen $(PROTO_REL) $(WKT) $(TEST_PROTO)
 	@touch $@
 $(PROTO_C) $(PROTO_H) $(TEST_PB_C).c $(TEST_PB_C).h: $(B)/gen/.protos ;
 
@@ -43,17 +43,17 @@ service_protos = $(filter crm/$(1)/v1/%,$(PROTO_REL)) crm/common/v1/options.prot
 	grpc/reflection/v1/reflection.proto grpc/reflection/v1alpha/reflection.proto google/rpc/error_details.proto google/rpc/status.proto
 $(B)/gen/%.pb: $(PROTOS)
 	@mkdir -p $(@D)
-	protoc -Iproto -I/usr/include --include_imports --include_source_info --descriptor_set_out=$@ $(call service_protos,$*)
+	$(Q)protoc -Iproto -I/usr/include --include_imports --include_source_info --descriptor_set_out=$@ $(call service_protos,$*)
 # everything: what tools, tests and the events decoder use
 $(B)/gen/all.pb: $(PROTOS)
 	@mkdir -p $(@D)
-	protoc -Iproto -I/usr/include --include_imports --descriptor_set_out=$@ $(PROTO_REL)
+	$(Q)protoc -Iproto -I/usr/include --include_imports --descriptor_set_out=$@ $(PROTO_REL)
 $(B)/gen/test.pb: $(PROTOS) $(wildcard tests/proto/crm/test/v1/*.proto)
 	@mkdir -p $(@D)
-	protoc -Iproto -Itests/proto -I/usr/include --include_imports --include_source_info --descriptor_set_out=$@ $(filter tests/%,$^)
+	$(Q)protoc -Iproto -Itests/proto -I/usr/include --include_imports --include_source_info --descriptor_set_out=$@ $(filter tests/%,$^)
 $(B)/libsupport.a: $(B)/obj/gen/$(TEST_PROTO:.proto=.pb-c.o) $(B)/gen/test.pb.o
 # NAME.pb -> crm_NAME_pb, crm_NAME_pb_size in an object
 $(B)/gen/%.pb.o: $(B)/gen/%.pb
 	@printf '.section .rodata\n.global crm_%s_pb\n.global crm_%s_pb_end\n.balign 16\ncrm_%s_pb: .incbin "%s"\ncrm_%s_pb_end: .byte 0\n.section .note.GNU-stack,"",@progbits\n' $* $* $* $< $* >$(B)/gen/$*.pb.S
-	$(CC) -c -o $@ $(B)/gen/$*.pb.S
+	$(Q)$(CC) -c -o $@ $(B)/gen/$*.pb.S
 .PRECIOUS: $(B)/gen/%.pb $(B)/gen/%.pb.o

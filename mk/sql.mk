@@ -6,7 +6,7 @@ SQL_H    := $(SQL_C:.c=.h)
 define sql_rule
 $(B)/gen/$(1)sql.c: $(wildcard $(1)*.sql $(1)migrations/*.sql) tools/sqlgen tools/sqlfile.py
 	@mkdir -p $$(@D)
-	$(PY) tools/sqlgen $(1) $(B)/gen/$(1)
+	$(Q)$(PY) tools/sqlgen $(1) $(B)/gen/$(1)
 $(B)/gen/$(1)sql.h: $(B)/gen/$(1)sql.c ;
 endef
 $(foreach d,$(SQL_DIRS),$(eval $(call sql_rule,$(d))))
