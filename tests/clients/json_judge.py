@@ -15,7 +15,8 @@ WORDS = ["", "a", "Žluťoučký kůň", "дмитро", 'quote " and \\ slash',
 INTS = [0, 1, -1, 127, 128, 2**31 - 1, -(2**31), 2**53 + 1, 2**63 - 1, -(2**63)]
 UINTS = [0, 1, 255, 2**32 - 1, 2**53 + 1, 2**64 - 1]
 FLOATS = [0.0, 1.0, -1.5, 0.1, 1e-7, 1e20, 123456789.0, 3.4e38, float("inf"), float("-inf"), float("nan")]
-TYPES = ["crm.test.v1.Everything", "crm.test.v1.Thing", "crm.test.v1.optional.Maybe", "crm.test.v1.UpdateThingRequest"]
+ANY_TYPES = ["google.protobuf.Duration", "google.protobuf.FieldMask", "google.protobuf.Timestamp"]
+EVERYTHING = "crm.test.v1.Everything"
 
 
 class Generator:
@@ -76,7 +77,7 @@ class Generator:
             for _ in range(rng.randrange(3)):
                 self.fill_known(m.values.add(), depth + 1)
         elif name == "Any":
-            inner = self.message(rng.choice(["crm.test.v1.Part", "google.protobuf.Duration", "google.protobuf.Int64Value"]), 3)
+            inner = self.message(rng.choice(ANY_TYPES), 3)
             m.Pack(inner)
         elif name != "Empty":  # a wrapper
             m.value = self.scalar(m.DESCRIPTOR.fields_by_name["value"])
@@ -121,8 +122,8 @@ class Generator:
 
 
 class Peer:
-    def __init__(self, path):
-        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, path, descriptors):
+        self.process = subprocess.Popen([path, descriptors], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, verb, name, data):
         self.process.stdin.write(f"{verb} {name} {data.hex()}\n")
@@ -142,16 +143,20 @@ REFUSED = [
 
 
 def main():
-    peer, pool = Peer(sys.argv[1]), descriptor_pool.DescriptorPool()
+    peer, pool, types = Peer(sys.argv[1], sys.argv[2]), descriptor_pool.DescriptorPool(), []
     with open(sys.argv[2], "rb") as f:
         for file in descriptor_pb2.FileDescriptorSet.FromString(f.read()).file:
-            pool.Add(file) if hasattr(pool, "Add") else pool.AddSerializedFile(file.SerializeToString())
+            pool.AddSerializedFile(file.SerializeToString())
+            if file.package.startswith("crm.") and file.syntax == "proto3":
+                types += [f"{file.package}.{m.name}" for m in file.message_type]
+    if EVERYTHING in types:  # the richest by far
+        types += [EVERYTHING] * len(types)
     factory = message_factory.MessageFactory(pool)
     rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 2000
     seed = int(sys.argv[4]) if len(sys.argv) > 4 else 1
     generator = Generator(random.Random(seed), factory, pool)
     for i in range(rounds):
-        name = TYPES[i % len(TYPES)]
+        name = types[i % len(types)]
         m = generator.message(name)
         want = m.SerializeToString(deterministic=True)
         theirs = json_format.MessageToJson(m, descriptor_pool=pool, preserving_proto_field_name=i % 3 == 0)
@@ -169,16 +174,18 @@ def main():
             sys.exit(f"json_judge: round {i}: printed differently\n{text}\n{theirs}")
         if set(json.loads(text)) != set(json_format.MessageToDict(m, descriptor_pool=pool)):
             sys.exit(f"json_judge: round {i}: other fields printed\n{text}\n{theirs}")
-    for text in REFUSED:
-        everything = factory.GetPrototype(pool.FindMessageTypeByName(TYPES[0]))
+    refused = REFUSED if EVERYTHING in types else []
+    for text in refused:
+        everything = factory.GetPrototype(pool.FindMessageTypeByName(EVERYTHING))
         try:
             json_format.Parse(text, everything(), descriptor_pool=pool)
             sys.exit(f"json_judge: the judge itself takes {text}")
         except json_format.ParseError:
             pass
-        if not peer.ask("to_wire", TYPES[0], text.encode()).startswith("!"):
+        if not peer.ask("to_wire", EVERYTHING, text.encode()).startswith("!"):
             sys.exit(f"json_judge: took {text}")
-    print(f"json_judge: {rounds} messages agree both ways, {len(REFUSED)} texts are refused by both")
+    kinds = len(set(types))
+    print(f"json_judge: {rounds} messages of {kinds} types agree both ways, {len(refused)} texts are refused by both")
 
 
 main()

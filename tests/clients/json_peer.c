@@ -1,11 +1,10 @@
 /*
- * The JSON mapping as a filter, for json_judge.py. Each line of input is "to_wire TYPE HEX" or "to_json TYPE HEX"; each line
- * of output the result as hex, or "!" and why not.
+ * The JSON mapping as a filter, for json_judge.py: json_peer DESCRIPTOR_SET. Each line of input is
+ * "to_wire TYPE HEX" or "to_json TYPE HEX"; each line of output the result as hex, or "!" and why
+ * not.
  */
 #include <stdio.h>
 #include "adapters/pb/pb.h"
-
-extern const char crm_test_pb[], crm_test_pb_end[];
 
 static int hex_value(char c)
 {
@@ -41,13 +40,25 @@ static void answer(struct arena *a, const struct pb_schema *s, struct str line)
 	if (st == ST_OK)
 		hex_print(out);
 	else
-		printf("! %s %s\n", v.n ? v.v[0].field : status_name(st), v.n ? v.v[0].description : "");
+		printf("! %s %s\n", v.n ? v.v[0].field : status_name(st),
+			v.n ? v.v[0].description : "");
 }
 
-int main(void)
+static struct pb_schema *schema_of(const char *path)
 {
-	struct pb_schema *s;
-	if (pb_schema_new(str_n(crm_test_pb, (size_t)(crm_test_pb_end - crm_test_pb)), &s) != ST_OK)
+	static char set[16 << 20];
+	FILE *file = fopen(path, "rb");
+	size_t n = file ? fread(set, 1, sizeof(set), file) : 0;
+	struct pb_schema *s = NULL;
+	if (file)
+		(void)fclose(file); /* only read */
+	return pb_schema_new(str_n(set, n), &s) == ST_OK ? s : NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct pb_schema *s = argc == 2 ? schema_of(argv[1]) : NULL;
+	if (!s)
 		return 1;
 	static char line[4 << 20];
 	while (fgets(line, sizeof(line), stdin)) {
