@@ -116,11 +116,16 @@ void bus_free(struct bus *b)
 {
 	if (!b)
 		return;
-	link_stop_supervisor(b);
+	link_stop(b);
 	for (struct listener *l = b->listeners; l; l = l->next)
 		listener_give_back(l);
 	for (struct source *s = b->sources; s; s = s->next)
 		source_abandon(s);
+	for (struct item *i = b->inbox_first, *next; i; i = next) {
+		next = i->next;
+		source_reject(b, i);
+	}
+	b->inbox_first = NULL;
 	link_close(b);
 	for (struct source *s = b->sources, *next; s; s = next) {
 		next = s->next;
@@ -130,11 +135,7 @@ void bus_free(struct bus *b)
 		next = l->next;
 		listener_free(l);
 	}
-	for (struct item *i = b->inbox_first, *next; i; i = next) {
-		next = i->next;
-		natsMsg_Destroy(i->msg);
-		mem_free(i);
-	}
+	natsInbox_Destroy(b->inbox);
 	done_locks(b);
 	mem_free(b->url);
 	mem_free(b->name);
@@ -240,6 +241,7 @@ enum status bus_drain(struct bus *b)
 	size_t running = 0;
 
 	b->is_draining = true;
+	link_hush(b);
 	for (struct listener *l = b->listeners; l; l = l->next) {
 		listener_give_back(l);
 		running += l->running;

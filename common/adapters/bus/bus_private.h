@@ -73,7 +73,8 @@ struct source {
 	size_t capacity, held_count;
 	struct item *held;
 	struct loop_timer progress; /* tells the broker that the held are being worked on */
-	uint64_t last_sequence;     /* seen */
+	uint64_t last_sequence;     /* seen, and when it was stored */
+	int64_t last_stored_us;
 	uint64_t returned_sequence; /* lowest given back since the consumer was made; 0: none */
 
 	bool wants_making;    /* guarded by mu, as below */
@@ -129,7 +130,8 @@ void bus_ring(struct bus *b);
 
 /* link.c */
 void link_start(struct bus *b);
-void link_stop_supervisor(struct bus *b);
+void link_hush(struct bus *b); /* asks that no more events come */
+void link_stop(struct bus *b); /* ends the supervisor; what will come has come */
 void link_close(struct bus *b);
 void link_update(struct bus *b); /* with mu held: is_up follows its parts */
 /* Sends without waiting. What is lost with the connection is made good by the caller's time-outs.
@@ -143,6 +145,8 @@ void publish_fail(struct bus *b, enum status s);
 /* source.c */
 void source_on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg);
 void source_receive(struct bus *b, struct item *i); /* on the loop */
+void source_reject(struct bus *b,
+	struct item *i); /* nobody will look at it: the broker is to send it elsewhere */
 void source_made(struct source *s, char *name);
 void source_resume(struct source *s);  /* the bus came up */
 void source_suspend(struct source *s); /* it went down */

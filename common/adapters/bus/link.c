@@ -293,6 +293,15 @@ static void update_stream(struct bus *b, const jsStreamConfig *now)
 		log_warn("bus_stream_not_updated", LOG_STR("reason", natsStatus_GetText(s)));
 }
 
+/* A stream made anew has no consumers: the sources are made to look for theirs. */
+static void note_new_stream(struct bus *b)
+{
+	(void)pthread_mutex_lock(&b->mu);
+	b->epoch++;
+	bus_ring(b);
+	(void)pthread_mutex_unlock(&b->mu);
+}
+
 /* ret_last: the last sequence in the stream. */
 static natsStatus check_stream(struct bus *b, bool may_update, uint64_t *ret_last)
 {
@@ -301,6 +310,7 @@ static natsStatus check_stream(struct bus *b, bool may_update, uint64_t *ret_las
 
 	if (s == NATS_NOT_FOUND) {
 		s = add_stream(b);
+		note_new_stream(b);
 		if (s == NATS_OK)
 			s = js_GetStreamInfo(&info, b->js, BUS_STREAM, NULL, NULL);
 	}
@@ -315,7 +325,11 @@ static natsStatus check_stream(struct bus *b, bool may_update, uint64_t *ret_las
 
 /* --- consumers --- */
 
-/* A stream made anew counts from 1 again: then a sequence of before means nothing. */
+/*
+ * A stream made anew counts from 1 again: then a sequence of before means nothing.
+ * Times are given in whole seconds, since nats.c 3.4 drops the zeros at the start of a fraction;
+ * the source leaves out what is too early.
+ */
 static void configure_start(const struct source *s, uint64_t last, jsConsumerConfig *c)
 {
 	if (s->durable) {
@@ -325,7 +339,7 @@ static void configure_start(const struct source *s, uint64_t last, jsConsumerCon
 		c->OptStartSeq = s->resume_from;
 	} else {
 		c->DeliverPolicy = js_DeliverByStartTime;
-		c->OptStartTime = s->listener->wanted.since_us * 1000;
+		c->OptStartTime = s->listener->wanted.since_us / US_PER_S * NS_PER_S;
 	}
 }
 
@@ -487,13 +501,34 @@ void link_start(struct bus *b)
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void link_stop_supervisor(struct bus *b)
+void link_hush(struct bus *b)
+{
+	(void)pthread_rwlock_rdlock(&b->connection_lock);
+	if (b->event_sub)
+		(void)natsSubscription_Drain(b->event_sub); /* fails when it is hushed already */
+	(void)pthread_rwlock_unlock(&b->connection_lock);
+}
+
+/* Until what nats.c still had of events has come; one subscription, of acknowledgements, stays. */
+static void await_hush(struct bus *b)
+{
+	int64_t until_us = clock_mono_us() + FLUSH_TIMEOUT_MS * US_PER_MS;
+
+	(void)pthread_mutex_lock(&b->mu);
+	while (b->is_connected && b->live_subs > 1 && clock_mono_us() < until_us)
+		wait_for_news(b, until_us);
+	(void)pthread_mutex_unlock(&b->mu);
+}
+
+void link_stop(struct bus *b)
 {
 	(void)pthread_mutex_lock(&b->mu);
 	b->is_stopping = true;
 	(void)pthread_cond_broadcast(&b->news);
 	(void)pthread_mutex_unlock(&b->mu);
 	(void)pthread_join(b->supervisor, NULL);
+	link_hush(b);
+	await_hush(b);
 }
 
 void link_close(struct bus *b)
@@ -502,5 +537,4 @@ void link_close(struct bus *b)
 		(void)natsConnection_FlushTimeout(
 			b->nc, FLUSH_TIMEOUT_MS); /* acknowledgements; else they come again */
 	close_connection(b);
-	natsInbox_Destroy(b->inbox);
 }

@@ -16,6 +16,8 @@ enum {
 	EXPIRES_S = 30,
 	GRACE_S = 5, /* by which an expired request is given up for lost */
 	PAUSE_S = 1,
+	ABANDONED_S = 1, /* later than our request is forgotten: else the broker would answer it
+			    with these */
 	PROGRESS_S = 10, /* well under the broker's 30 s of patience */
 	MAX_TOKENS = 16,
 };
@@ -102,15 +104,21 @@ void source_term(struct item *i)
 	release(i);
 }
 
-void source_return(struct item *i, int64_t delay_us)
+static void send_return(struct bus *b, const char *reply, int64_t delay_us)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
-	struct source *s = i->source;
 	const char *text = arena_printf(a, "-NAK {\"delay\":%" PRId64 "}", delay_us * 1000);
+
+	link_send(b, reply, NULL, str_c(text));
+}
+
+void source_return(struct item *i, int64_t delay_us)
+{
+	struct source *s = i->source;
 
 	if (s->returned_sequence == 0 || i->sequence < s->returned_sequence)
 		s->returned_sequence = i->sequence;
-	link_send(s->bus, i->reply, NULL, str_c(text));
+	send_return(s->bus, i->reply, delay_us);
 	release(i);
 }
 
@@ -226,7 +234,7 @@ void source_suspend(struct source *s)
 void source_abandon(struct source *s)
 {
 	for (const struct item *i = s->held; i; i = i->next_held)
-		link_send(s->bus, i->reply, NULL, STR("-NAK"));
+		send_return(s->bus, i->reply, ABANDONED_S * US_PER_S);
 }
 
 void source_free(struct source *s)
@@ -332,6 +340,30 @@ static bool is_held(struct source *s, struct item *again)
 	return false;
 }
 
+/*
+ * An ephemeral is ours alone: what we had and did not give back is handled, even if the broker lost
+ * our acknowledgement in a crash. A lower sequence that was stored later belongs to a stream made
+ * anew.
+ */
+static bool is_past(struct source *s, const struct item *i)
+{
+	if (s->durable)
+		return false;
+	if (i->sequence <= s->last_sequence && i->stored_us > s->last_stored_us)
+		s->last_sequence = s->returned_sequence = 0;
+	return i->stored_us < s->listener->wanted.since_us ||
+	       (i->sequence <= s->last_sequence &&
+		       (s->returned_sequence == 0 || i->sequence < s->returned_sequence));
+}
+
+static void note_seen(struct source *s, const struct item *i)
+{
+	if (i->sequence <= s->last_sequence)
+		return;
+	s->last_sequence = i->sequence;
+	s->last_stored_us = i->stored_us;
+}
+
 static void count_delivery(struct source *s)
 {
 	if (!s->is_pulling || s->pull_left == 0)
@@ -354,12 +386,24 @@ static void receive_event(struct bus *b, struct item *i)
 		item_free(i);
 		return;
 	}
-	if (i->sequence > s->last_sequence)
-		s->last_sequence = i->sequence;
+	if (is_past(s, i)) {
+		link_send(b, natsMsg_GetReply(i->msg), NULL, STR("+ACK"));
+		item_free(i);
+		source_pull(s);
+		return;
+	}
+	note_seen(s, i);
 	i->reply = mem_strdup(natsMsg_GetReply(i->msg));
 	hold(s, i);
 	lane_put(s->listener, i);
 	source_pull(s);
+}
+
+void source_reject(struct bus *b, struct item *i)
+{
+	if (!str_starts(str_c(natsMsg_GetSubject(i->msg)), b->inbox) && natsMsg_GetReply(i->msg))
+		send_return(b, natsMsg_GetReply(i->msg), ABANDONED_S * US_PER_S);
+	item_free(i);
 }
 
 void source_receive(struct bus *b, struct item *i)
