@@ -122,7 +122,9 @@ static enum status by_api_key(struct call *call, const char *secret, Crm__LoginU
 static Crm__SessionRow *new_session(struct call *call, const Crm__LoginUser *u, const char *device)
 {
 	Crm__SessionRow *s = pb_new(call->arena, &crm__session_row__descriptor);
-	const struct str agent = rpc_header(rpc_request_headers(call->rpc), "user-agent");
+	const struct rpc_headers *h = rpc_request_headers(call->rpc);
+	const struct str forwarded = rpc_header(h, "x-forwarded-user-agent"); /* by the gateway */
+	const struct str agent = forwarded.p ? forwarded : rpc_header(h, "user-agent");
 	s->id = uuid_v7_text(call->arena);
 	s->tenant_id = u->tenant_id;
 	s->user_id = u->user_id;
