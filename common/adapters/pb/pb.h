@@ -142,7 +142,8 @@ bool pb_format_is_valid(enum pb_format f, struct str value, const char **ret_why
 
 /* ---- structs (protobuf-c) ---- */
 
-/* The bytes must have passed pb_validate. ret is the generated struct. */
+/* The bytes must have passed pb_validate, or strings may not be UTF-8; nothing worse can happen. ret is the generated struct. Unknown fields are dropped, the parts
+ * of a message merge. ST_RESOURCE_EXHAUSTED if the bytes ask for far more memory than their size. */
 enum status pb_unpack(struct arena *a, const ProtobufCMessageDescriptor *d, struct str wire, void *ret_msg_ptr) MUST_CHECK;
 struct str pb_pack(struct arena *a, const void *msg);
 void pb_pack_to(struct buf *b, const void *msg);
@@ -155,7 +156,7 @@ bool pb_equal(const void *a, const void *b); /* same type; compares values */
 struct pb_path {
 	const ProtobufCFieldDescriptor *step[4];
 	size_t n;
-	size_t repeated_at; /* index of the repeated message step, or n if none */
+	size_t repeated_at; /* index of the repeated message step that the path passes through, or n if none; a repeated last step does not count */
 };
 bool pb_path_find(const ProtobufCMessageDescriptor *d, struct str path, struct pb_path *ret);
 /* The address of the field that the path names, or NULL if a message on the way is absent. Not for paths through repeated messages. */
@@ -194,9 +195,11 @@ enum pb_json_flags {
 	PB_JSON_HIDE_SECRETS = 4, /* fields with rules.secret or rules.pii print as "***" */
 	PB_JSON_PRETTY = 8,
 };
-/* Wire that passed PB_VALIDATE_WIRE. Timestamps, durations, masks, structs, wrappers, Any (types in the schema), bytes, 64-bit numbers, maps, enums by the mapping. */
+/* Wire that passed PB_VALIDATE_WIRE. ST_INVALID_ARGUMENT for what has no JSON form: a Timestamp or Duration out of range, a Value that is infinite, more than
+ * PB_MAX_DEPTH levels. An Any of a type that the schema lacks prints its bytes in base64 as "value". Timestamps, durations, masks, structs, wrappers, Any (types in the schema), bytes, 64-bit numbers, maps, enums by the mapping. */
 enum status pb_json_from_wire(struct arena *a, const struct pb_schema *s, const struct pb_message *m, struct str wire, unsigned flags, struct str *ret) MUST_CHECK;
-/* ST_INVALID_ARGUMENT with the path and what is wrong in ret_violations. Accepts proto and JSON names; unknown fields are errors. */
+/* ST_INVALID_ARGUMENT with the path and what is wrong in ret_violations (the first fault only). Accepts proto and JSON names, also in masks; unknown fields are
+ * errors. Checks no rules: the wire goes through pb_validate like any other. */
 enum status pb_json_to_wire(struct arena *a, const struct pb_schema *s, const struct pb_message *m, struct str json, struct str *ret, struct pb_violations *ret_violations) MUST_CHECK;
 
 /* ---- wire, by hand ---- */
