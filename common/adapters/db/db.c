@@ -86,8 +86,9 @@ void db_free(struct db *db)
 	for (int kind = 0; kind < CONN_KINDS; kind++) {
 		for (size_t i = 0; i < db->n_conns[kind]; i++)
 			conn_stop(&db->conns[kind][i]);
-		mem_free(db->conns[kind]);
 	}
+	for (int kind = 0; kind < CONN_KINDS; kind++)
+		mem_free(db->conns[kind]);
 	loop_hook_remove(db->loop, &db->hook);
 	free_works(db);
 	catalog_free(db->catalog);

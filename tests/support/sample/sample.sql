@@ -83,7 +83,7 @@ VALUES (:an_int64, :a_double, :a_float, :an_int32, :choice_int, :a_uint32, :a_si
 
 -- name: everything_texts :exec Everything
 INSERT INTO everything (id, ids, days, moods, a_mood, a_number, a_day, an_id)
-VALUES (:an_int64, :strings::uuid[], :messages.far_away::date[], :messages.choice_string::mood[], :a_string, :far_away, :choice_string, :a_message.a_string);
+VALUES (:an_int64, :strings::uuid[], :messages.far_away::date[], :messages.choice_string::mood[], :choice_string, :a_string, :far_away, :a_message.a_string);
 
 -- name: everything_get :one Everything -> Everything
 SELECT e.a_double, e.a_float, e.an_int32, e.id AS an_int64, e.a_uint32, e.a_sint32, e.a_fixed64, e.a_bool, e.a_string, e.a_bytes,
