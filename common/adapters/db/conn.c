@@ -60,8 +60,8 @@ static void pop(struct conn *c)
 	struct command command = *head(c);
 	c->head = (c->head + 1) & (c->capacity - 1);
 	c->count--;
-	if (command.variant)
-		command.variant->commands--;
+	if (command.variant && --command.variant->commands == 0 && command.variant->is_dropped)
+		variant_free(command.variant);
 	if (command.work)
 		work_unref(c->db, command.work);
 }
@@ -279,7 +279,7 @@ static void on_error_result(struct conn *c, const struct command *command, PGres
 		}
 		break;
 	case COMMAND_DROP:
-		variant_free(command->variant);
+		command->variant->is_dropped = true;
 		break;
 	}
 	PQclear(res);
@@ -317,7 +317,7 @@ static void on_ok_result(struct conn *c, const struct command *command, PGresult
 	if (command->kind == COMMAND_PREPARE && command->prepared->generation == command->generation)
 		command->prepared->state = PREPARED_OK;
 	if (command->kind == COMMAND_DROP)
-		variant_free(command->variant);
+		command->variant->is_dropped = true;
 	PQclear(res);
 }
 
@@ -426,10 +426,9 @@ static struct work *drop_queue(struct conn *c)
 			again = resolve_lost(c, command->work, again);
 	}
 	while (c->count > 0) {
-		struct command command = *head(c);
+		if (head(c)->kind == COMMAND_DROP)
+			head(c)->variant->is_dropped = true;
 		pop(c);
-		if (command.kind == COMMAND_DROP)
-			variant_free(command.variant);
 	}
 	while (again) {
 		struct work *w = again;

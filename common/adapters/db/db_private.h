@@ -92,6 +92,7 @@ struct variant {
 	struct prepared prepared;
 	uint32_t number; /* of its name */
 	uint32_t commands; /* queue entries that point here: then it may not go */
+	bool is_dropped; /* in the server; goes with the last of them */
 	struct str text; /* mem_* */
 	struct variant *newer, *older;
 };
