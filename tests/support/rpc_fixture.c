@@ -7,8 +7,8 @@ enum { FLOOD_MESSAGE = 64 * 1024, WATCHDOG_S = 60 };
 
 static void finish(struct rpc_call *c, enum status status, const char *message, struct str details)
 {
-	rpc_finish(c, &(struct rpc_outcome){
-			      .status = status, .message = message, .details = details });
+	rpc_finish(c,
+		&(struct rpc_outcome){ .status = status, .message = message, .details = details });
 }
 
 static void reply(struct rpc_call *c, struct str text)

@@ -1,4 +1,5 @@
-/* rpc: the server against a client that others wrote: tests/clients/rpc_echo.py, started once per scenario. */
+/* rpc: the server against a client that others wrote: tests/clients/rpc_echo.py, started once per
+ * scenario. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -128,8 +129,8 @@ static char *make_certificate(struct arena *a, const char *folder)
 	char *cert = arena_printf(a, "%s/cert.pem", folder);
 	char *key = arena_printf(a, "%s/key.pem", folder);
 	char *argv[] = { "/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-		"ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=test",
-		"-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert, NULL };
+		"ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=test", "-addext",
+		"subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert, NULL };
 	posix_spawn_file_actions_t quiet;
 	int status = -1;
 	pid_t pid;
@@ -188,7 +189,8 @@ int main(void)
 		cmocka_unit_test(a_foreign_client_is_understood),
 		cmocka_unit_test(what_is_too_large_or_compressed_is_refused),
 		cmocka_unit_test(a_foreign_client_can_give_up),
-		cmocka_unit_test(a_client_that_dies_in_the_middle_of_a_stream_leaves_nothing_behind),
+		cmocka_unit_test(
+			a_client_that_dies_in_the_middle_of_a_stream_leaves_nothing_behind),
 		cmocka_unit_test(tls_is_spoken_and_required_when_configured),
 	};
 

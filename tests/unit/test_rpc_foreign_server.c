@@ -54,8 +54,7 @@ static void python_kill(struct python *p)
 }
 
 /* Lets the fixture's channel lead to the python server while fn runs. */
-static void with_python(
-	struct rpc_fixture *f, void (*fn)(struct rpc_fixture *f, struct python *p))
+static void with_python(struct rpc_fixture *f, void (*fn)(struct rpc_fixture *f, struct python *p))
 {
 	struct python p = python_start(f->arena, 0);
 	struct rpc_channel_config c = { .target = arena_printf(f->arena, "127.0.0.1:%d", p.port) };

@@ -62,7 +62,8 @@ static void meta_body(struct rpc_fixture *f)
 		{ "x-empty", { "", 0 } },
 	};
 	struct rpc_bytes *b = rpc_bytes_of(STR("m"));
-	struct rpc_request q = { .method = "/test.Echo/Meta", .message = b,
+	struct rpc_request q = { .method = "/test.Echo/Meta",
+		.message = b,
 		.headers = { sizeof(SENT) / sizeof(SENT[0]), SENT } };
 	struct rpc_response r;
 

@@ -1,9 +1,9 @@
 /*
  * The RPC thread: takes what gRPC has done from its completion queue and hands it to the loop.
  *
- * The inbox is a list that any thread pushes to and the loop takes whole, so that a burst of completions wakes the loop
- * once. What needs no fiber (a unary request still waiting for its message, the end of an answered call) is done on the
- * RPC thread and never comes to the loop.
+ * The inbox is a list that any thread pushes to and the loop takes whole, so that a burst of
+ * completions wakes the loop once. What needs no fiber (a unary request still waiting for its
+ * message, the end of an answered call) is done on the RPC thread and never comes to the loop.
  */
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
@@ -22,7 +22,8 @@ void rpc_hand_over(struct rpc *r, struct rpc_op *op)
 		op->next = head;
 	} while (!atomic_compare_exchange_weak_explicit(
 		&r->inbox, &head, op, memory_order_acq_rel, memory_order_relaxed));
-	/* who finds the inbox empty also finds wake free: the loop took it up before it emptied the inbox */
+	/* who finds the inbox empty also finds wake free: the loop took it up before it emptied the
+	 * inbox */
 	if (!head) {
 		r->is_wake_posted = true;
 		loop_post(r->loop, &r->wake);

@@ -1,4 +1,5 @@
-/* Messages: a counted gRPC byte buffer. It is never given away itself, because sending empties a buffer. */
+/* Messages: a counted gRPC byte buffer. It is never given away itself, because sending empties a
+ * buffer. */
 #include <grpc/byte_buffer.h>
 #include <grpc/slice.h>
 #include "adapters/rpc/rpc_private.h"

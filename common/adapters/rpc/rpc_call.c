@@ -1,12 +1,13 @@
 /*
  * One call on the server.
  *
- * Its life: the RPC thread accepts it; a unary request is handed over when its message is there, any other at once; a
- * fiber runs the handler; the last batch carries the status. refs counts the batches that gRPC has not reported yet and
- * the handler; who drops the last one releases the call, on either thread.
+ * Its life: the RPC thread accepts it; a unary request is handed over when its message is there,
+ * any other at once; a fiber runs the handler; the last batch carries the status. refs counts the
+ * batches that gRPC has not reported yet and the handler; who drops the last one releases the call,
+ * on either thread.
  *
- * A batch of which the handler no longer waits for the end (it was cancelled meanwhile) goes on; the next rpc_recv or
- * rpc_send first waits for that one.
+ * A batch of which the handler no longer waits for the end (it was cancelled meanwhile) goes on;
+ * the next rpc_recv or rpc_send first waits for that one.
  */
 #include <grpc/byte_buffer.h>
 #include <grpc/slice.h>
@@ -15,8 +16,8 @@
 #include "base/clock.h"
 
 enum {
-	/* What a client takes in trailers is 8 KiB by default, of which "-bin" values in base64 and escaped text count more
-	 * than their length. */
+	/* What a client takes in trailers is 8 KiB by default, of which "-bin" values in base64 and
+	 * escaped text count more than their length. */
 	MAX_DETAILS = 4096,
 	MAX_MESSAGE = 512,
 };
@@ -36,7 +37,8 @@ struct rpc_call {
 
 	/* the loop's, like everything above but refs once the call is handed over */
 	bool is_unary, is_cancelled;
-	bool is_receiving, is_half_closed; /* a batch is posted, or its message not taken yet; nothing more will come */
+	bool is_receiving, is_half_closed; /* a batch is posted, or its message not taken yet;
+					      nothing more will come */
 	bool is_sending, is_sending_message;
 	bool has_sent_headers, is_finished;
 
@@ -124,7 +126,8 @@ static void on_cancelled(struct rpc_op *op)
 	struct rpc_call *c = CONTAINER_OF(op, struct rpc_call, closed);
 
 	c->is_cancelled = true;
-	/* gRPC also ends calls whose time is over; the fiber then learns the real reason from its own deadline */
+	/* gRPC also ends calls whose time is over; the fiber then learns the real reason from its
+	 * own deadline */
 	if (c->fiber && clock_mono_us() < fiber_deadline(c->fiber))
 		fiber_cancel(c->fiber);
 	call_unref(c);
@@ -181,8 +184,7 @@ static struct rpc_call *call_new(struct rpc_server *s, const struct rpc_slot *sl
 /* google.rpc.Status{code: 8, message, details: [RetryInfo{retry_delay: 1 s}]} */
 #define BUSY_TEXT "too many calls"
 static const char BUSY_DETAILS[] = "\x08\x08"
-				   "\x12\x0e" BUSY_TEXT
-				   "\x1a\x30"
+				   "\x12\x0e" BUSY_TEXT "\x1a\x30"
 				   "\x0a\x28type.googleapis.com/google.rpc.RetryInfo"
 				   "\x12\x04\x0a\x02\x08\x01";
 _Static_assert(sizeof(BUSY_TEXT) - 1 == 0x0e, "length of the message");
@@ -218,8 +220,7 @@ static void watch_close(struct rpc_call *c)
 
 static bool post_recv(struct rpc_call *c)
 {
-	grpc_op op = { .op = GRPC_OP_RECV_MESSAGE,
-		.data.recv_message.recv_message = &c->incoming };
+	grpc_op op = { .op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &c->incoming };
 
 	c->is_receiving = true;
 	return post(c, &c->recv, &op, 1);

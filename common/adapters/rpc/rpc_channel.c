@@ -51,11 +51,13 @@ static grpc_channel *channel_create(
 		/* a channel is a connection of its own */
 		int_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
 		/* see rpc_server.c */
-		int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE),
+		int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
+			1 << GRPC_COMPRESS_NONE),
 		int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0),
 		int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
 		int_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),
-		/* every replica behind a name, and a lost connection is made again without waiting for a call */
+		/* every replica behind a name, and a lost connection is made again without waiting
+		   for a call */
 		{ .type = GRPC_ARG_STRING,
 			.key = (char *)(uintptr_t)GRPC_ARG_LB_POLICY_NAME,
 			.value.string = (char *)(uintptr_t) "round_robin" },
@@ -108,8 +110,9 @@ void rpc_client_begin(struct rpc_client *c, struct rpc_channel *ch, const struct
 	grpc_slice method = grpc_slice_from_copied_string(q->method);
 
 	c->rpc = ch->rpc;
-	c->call = grpc_channel_create_call(ch->channel, rpc_call_of(q->parent), GRPC_PROPAGATE_DEFAULTS,
-		c->rpc->queue, method, NULL, rpc_timespec(deadline_of(q)), NULL);
+	c->call = grpc_channel_create_call(ch->channel, rpc_call_of(q->parent),
+		GRPC_PROPAGATE_DEFAULTS, c->rpc->queue, method, NULL, rpc_timespec(deadline_of(q)),
+		NULL);
 	grpc_slice_unref(method);
 	c->next = c->rpc->clients;
 	if (c->next)
@@ -194,8 +197,8 @@ static struct str details_of(const grpc_metadata_array *trailers)
 }
 
 /*
- * A gRPC server that goes down answers calls that reach it too late with a bare CANCELLED. Nobody cancelled them: the
- * caller must read that the server is away.
+ * A gRPC server that goes down answers calls that reach it too late with a bare CANCELLED. Nobody
+ * cancelled them: the caller must read that the server is away.
  */
 static bool is_turned_away(const struct rpc_ending *e, const struct rpc_client *c)
 {

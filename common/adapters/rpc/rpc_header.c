@@ -1,6 +1,6 @@
 /*
- * Metadata, in and out. gRPC's own keys stay gRPC's: they are neither shown nor sent, so that what a gateway copies from
- * one side to the other is what the applications said to each other.
+ * Metadata, in and out. gRPC's own keys stay gRPC's: they are neither shown nor sent, so that what
+ * a gateway copies from one side to the other is what the applications said to each other.
  */
 #include <grpc/slice.h>
 #include "adapters/rpc/rpc_private.h"

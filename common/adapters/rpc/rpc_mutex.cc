@@ -1,6 +1,7 @@
 /*
- * Debian builds abseil with its lock-order checker on: every lock that gRPC takes then passes through one global graph
- * under one spin lock, about a tenth of a call's cost. It is a tool for gRPC's developers, not for ours.
+ * Debian builds abseil with its lock-order checker on: every lock that gRPC takes then passes
+ * through one global graph under one spin lock, about a tenth of a call's cost. It is a tool for
+ * gRPC's developers, not for ours.
  */
 #include <absl/synchronization/mutex.h>
 

@@ -1,5 +1,6 @@
 /*
- * What the files of this adapter share: operations and their way to the loop, message buffers, metadata.
+ * What the files of this adapter share: operations and their way to the loop, message buffers,
+ * metadata.
  */
 #pragma once
 #include <grpc/grpc.h>
@@ -8,14 +9,14 @@
 #include "adapters/rpc/rpc.h"
 
 /*
- * A batch given to gRPC, which is its tag. It stands inside a call, and that call is not released before every batch it
- * posted has been reported.
+ * A batch given to gRPC, which is its tag. It stands inside a call, and that call is not released
+ * before every batch it posted has been reported.
  */
 struct rpc_op {
 	struct rpc_op *next;                /* in the inbox */
 	bool (*on_done)(struct rpc_op *op); /* RPC thread; true: on_loop too. NULL: on_loop only */
 	void (*on_loop)(struct rpc_op *op); /* loop */
-	atomic_bool posted; /* what the poster wrote is seen by the RPC thread */
+	atomic_bool posted;                 /* what the poster wrote is seen by the RPC thread */
 	bool ok;
 };
 
@@ -25,7 +26,8 @@ struct rpc_client {
 	struct rpc_client *prev, *next;
 	grpc_call *call;
 	bool is_cancelled; /* by us */
-	void (*release)(struct rpc_client *c); /* the whole call; once gRPC has reported all its batches */
+	void (*release)(
+		struct rpc_client *c); /* the whole call; once gRPC has reported all its batches */
 };
 
 struct rpc {
@@ -50,7 +52,8 @@ void rpc_relax_mutexes(void);
 /* ---- messages ---- */
 
 struct rpc_bytes *rpc_bytes_wrap(grpc_byte_buffer *buffer); /* takes it over */
-grpc_byte_buffer *rpc_bytes_buffer(const struct rpc_bytes *b); /* a new one that shares the slices; NULL: empty */
+grpc_byte_buffer *rpc_bytes_buffer(
+	const struct rpc_bytes *b); /* a new one that shares the slices; NULL: empty */
 
 /* ---- metadata ---- */
 
@@ -63,7 +66,8 @@ void rpc_metadata_add(struct rpc_metadata *m, const char *key, struct str value)
 void rpc_metadata_add_details(struct rpc_metadata *m, struct str details);
 void rpc_metadata_done(struct rpc_metadata *m);
 
-/* Received metadata as rpc_headers, without what is gRPC's own, in a block of memory of the size asked for before. */
+/* Received metadata as rpc_headers, without what is gRPC's own, in a block of memory of the size
+ * asked for before. */
 size_t rpc_headers_room(const grpc_metadata_array *md);
 struct rpc_headers rpc_headers_copy(const grpc_metadata_array *md, void *room);
 

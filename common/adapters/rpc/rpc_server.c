@@ -1,9 +1,10 @@
 /*
  * The server: listens, takes calls as they come, and goes down without dropping any.
  *
- * RPC_SLOTS grpc_server_request_call are posted at any time; the RPC thread posts a slot again as soon as it has fired, so
- * that clients who open calls and then say nothing hold up nobody.
- * refs counts everything that gRPC or a fiber still holds of the server; the one who drops the last tells the loop.
+ * RPC_SLOTS grpc_server_request_call are posted at any time; the RPC thread posts a slot again as
+ * soon as it has fired, so that clients who open calls and then say nothing hold up nobody. refs
+ * counts everything that gRPC or a fiber still holds of the server; the one who drops the last
+ * tells the loop.
  */
 #include <grpc/grpc_security.h>
 #include <assert.h>
@@ -38,8 +39,8 @@ static grpc_arg int_arg(const char *key, int value)
 }
 
 /*
- * gRPC stops listening for good when accept finds no descriptor free, so a crowd of connections would close the service
- * to everyone: the process takes as many descriptors as it may have.
+ * gRPC stops listening for good when accept finds no descriptor free, so a crowd of connections
+ * would close the service to everyone: the process takes as many descriptors as it may have.
  */
 static void raise_descriptor_limit(void)
 {
@@ -69,8 +70,10 @@ static grpc_server *server_create(const struct rpc_server_config *c)
 		int_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
 		int_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
 			to_int(c->min_ping_interval_ms, DEFAULT_MIN_PING_MS)),
-		/* gRPC inflates a message before it looks at its size: four megabytes of zeros become four gigabytes */
-		int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE),
+		/* gRPC inflates a message before it looks at its size: four megabytes of zeros
+		   become four gigabytes */
+		int_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
+			1 << GRPC_COMPRESS_NONE),
 		int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0),
 		int_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0),
 		int_arg(GRPC_ARG_ENABLE_CHANNELZ, 0),

@@ -1,8 +1,9 @@
 /*
  * A stream on the client.
  *
- * refs counts the user and the batches that gRPC has not reported yet; everything here happens on the loop. A batch whose
- * waiter has given up goes on, and the next wait of its kind is for that one.
+ * refs counts the user and the batches that gRPC has not reported yet; everything here happens on
+ * the loop. A batch whose waiter has given up goes on, and the next wait of its kind is for that
+ * one.
  */
 #include <grpc/byte_buffer.h>
 #include "adapters/rpc/rpc_private.h"

@@ -1,8 +1,8 @@
 /*
  * A unary call on the client: one batch, one wait.
  *
- * The struct belongs to the batch as much as to the fiber. A fiber that is cancelled or out of time leaves it behind; the
- * loop releases it when gRPC has reported the batch.
+ * The struct belongs to the batch as much as to the fiber. A fiber that is cancelled or out of time
+ * leaves it behind; the loop releases it when gRPC has reported the batch.
  */
 #include <grpc/byte_buffer.h>
 #include "adapters/rpc/rpc_private.h"
@@ -118,7 +118,8 @@ enum status rpc_unary(struct rpc_channel *ch, struct arena *a, const struct rpc_
 
 	if (!unary_start(u, q)) {
 		unary_free(u);
-		*ret = (struct rpc_response){ .outcome = outcome_of(ST_INTERNAL, "gRPC refused the call") };
+		*ret = (struct rpc_response){ .outcome = outcome_of(
+						      ST_INTERNAL, "gRPC refused the call") };
 		return ret->outcome.status;
 	}
 	waited = event_wait(&u->done);
