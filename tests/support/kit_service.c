@@ -212,6 +212,34 @@ static enum status start_badly(struct service *s)
 	return ST_FAILED_PRECONDITION;
 }
 
+/* Proves that it is asked again: state tells that it was here before. */
+static enum status ready_at_the_second_time(struct service *s)
+{
+	enum status status = s->state ? ST_OK : ST_UNAVAILABLE;
+
+	s->state = s;
+	return status;
+}
+
+static const struct db_statements NO_STATEMENTS = { .n = 0 };
+static const struct db_statement MISFIT = {
+	.name = "misfit",
+	.kind = DB_EXEC,
+	.sql = "SELECT no_such_column FROM outbox",
+	.file = "misfit.sql",
+	.line = 7,
+};
+static const struct db_statement *const MISFIT_LIST[] = { &MISFIT };
+static const struct db_statements MISFIT_STATEMENTS = { .list = MISFIT_LIST, .n = 1 };
+
+static void use_database(struct service_def *def, const struct db_statements *statements)
+{
+	def->start = start_with_key;
+	def->ready = ready_at_the_second_time;
+	def->publishes = true;
+	def->statements = statements;
+}
+
 static enum status (*handler_of(const char *name))(struct call *call)
 {
 	for (const struct method_entry *e = HANDLERS; e->name; e++) {
@@ -265,6 +293,10 @@ int kit_service_main(int argc, char **argv)
 	}
 	if (strcmp(variant, "contacts") == 0)
 		def.start = start_with_key;
+	if (strcmp(variant, "database") == 0)
+		use_database(&def, &NO_STATEMENTS);
+	if (strcmp(variant, "misfit") == 0)
+		use_database(&def, &MISFIT_STATEMENTS);
 	if (strcmp(variant, "waiting") == 0)
 		def.start = start_late;
 	if (strcmp(variant, "failing") == 0)

@@ -11,6 +11,8 @@
  *   unknown       methods.c has a handler for NoSuchMethod
  *   twice         methods.c has GetContact twice
  *   undeclared    a service of the protos is not among apis
+ *   database      as contacts, with a database (the kit's tables alone) and an outbox; its ready fails the first time
+ *   misfit        as database, with a statement that does not fit the schema
  *
  * Handlers: GetContact shows the call's rights (display_name "teams all address correlation traceparent"). DeleteContact returns the status named by etag, without words.
  * CreateContact shows the request_id, or complains of two fields when display_name is "bad", or hides a detail when it is "secret". UndeleteContact gives no answer.
