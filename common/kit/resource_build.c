@@ -156,13 +156,14 @@ static bool is_name(const char *path)
 	return strcmp(path, "id") == 0 || strcmp(path, "etag") == 0;
 }
 
-static enum status refuse_immutable(struct call *call, const struct resource *r, const void *before, const void *src, char *path)
+static enum status refuse_if_changed(struct call *call, const struct resource *r, const void *before, const void *src, const char *path)
 {
-	void *copy = pb_dup(call->arena, before);
-	pb_mask_apply(call->arena, resource_schema(call, r), copy, src, &path, 1);
-	if (pb_equal(copy, before))
-		return ST_OK;
-	return call_fail(call, ST_INVALID_ARGUMENT, name_field(call, r, path), "cannot be changed after creation");
+	char **changed;
+	size_t n = pb_changed_fields(call->arena, before, src, &changed);
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(changed[i], path) == 0)
+			return call_fail(call, ST_INVALID_ARGUMENT, name_field(call, r, path), "cannot be changed after creation");
+	return ST_OK;
 }
 
 static enum status implied_mask(struct call *call, const struct resource *r, const void *before, const void *src, struct mask *ret)
@@ -176,7 +177,7 @@ static enum status implied_mask(struct call *call, const struct resource *r, con
 		if (is_name(set[i]))
 			continue;
 		if (f && f->rules.immutable)
-			TRY(refuse_immutable(call, r, before, src, set[i]));
+			TRY(refuse_if_changed(call, r, before, src, set[i]));
 		else
 			ret->paths[ret->n++] = set[i];
 	}
