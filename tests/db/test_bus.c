@@ -131,12 +131,18 @@ static struct bus *bus_at(struct fixture *f, const char *url)
 	return bus_new(f->loop, &(struct bus_config){ .url = url, .name = "test" });
 }
 
-static void reopen(struct fixture *f)
+/* As when the process ends and another begins. */
+static void reopen_at(struct fixture *f, const char *url)
 {
 	bus_free(f->bus);
 	loop_free(f->loop);
 	f->loop = loop_new();
-	f->bus = bus_at(f, nats_server_url(f->server));
+	f->bus = bus_at(f, url);
+}
+
+static void reopen(struct fixture *f)
+{
+	reopen_at(f, nats_server_url(f->server));
 }
 
 static int setup_stopped(void **state)
@@ -774,17 +780,24 @@ static void nothing_is_lost_or_doubled_when_the_broker_is_killed(void **state)
 	}
 }
 
-static void a_wrong_password_is_survived(void **state)
+static void a_wrong_password_is_survived_until_it_is_right(void **state)
 {
 	struct fixture *f = *state;
-	const char *url = arena_printf(
-		f->arena, "nats://crm:wrong@127.0.0.1:%d", nats_server_port(f->server));
 
-	bus_free(f->bus);
-	f->bus = bus_at(f, url);
-	consume(f, "refused", 4);
-	assert_false(run_for(
-		f, is_up, 2500000)); /* long enough for nats.c to give up, and us to begin anew */
+	nats_server_stop(f->server);
+	nats_server_set_password(f->server, "other");
+	nats_server_start(f->server);
+	assert_false(run_for(f, is_up, 2500000)); /* nats.c gives up after the second refusal */
+	reopen_at(f, nats_server_url(f->server));
+	run_until(f, is_up);
+	nats_server_stop(f->server);
+	nats_server_set_password(f->server, "third");
+	nats_server_start(f->server);
+	assert_false(run_for(f, is_up, 2500000));
+	nats_server_stop(f->server);
+	nats_server_set_password(f->server, "other");
+	nats_server_start(f->server);
+	run_until(f, is_up);
 }
 
 static void a_bus_is_freed_at_any_moment(void **state)
@@ -865,7 +878,9 @@ static void an_idle_bus_costs_nothing(void **state)
 	assert_false(run_for(f, never, 200000));
 	before_us = cpu_us();
 	assert_false(run_for(f, never, 2000000));
-	assert_true(cpu_us() - before_us < 20000);
+	before_us = cpu_us() - before_us;
+	print_message("%lld us CPU in 2 s of idling\n", (long long)before_us);
+	assert_true(before_us < 20000);
 }
 
 static void publishing_in_batches_is_fast(void **state)
@@ -910,7 +925,7 @@ int main(void)
 		CASE(a_consumer_that_was_deleted_is_made_again),
 		CASE(a_stream_that_was_deleted_is_made_again),
 		CASE(nothing_is_lost_or_doubled_when_the_broker_is_killed),
-		CASE(a_wrong_password_is_survived),
+		CASE(a_wrong_password_is_survived_until_it_is_right),
 		CASE(a_bus_is_freed_at_any_moment),
 		CASE(draining_waits_for_what_runs_and_gives_back_the_rest),
 		CASE(an_idle_bus_costs_nothing),

@@ -269,6 +269,13 @@ void nats_server_stop(struct nats_server *s)
 	end(s, SIGTERM);
 }
 
+void nats_server_set_password(struct nats_server *s, const char *password)
+{
+	s->password = arena_strdup(s->arena, password);
+	s->url = arena_printf(s->arena, "nats://crm:%s@127.0.0.1:%d", password, s->port);
+	write_config(s);
+}
+
 struct nats_server *nats_server_new_stopped(void)
 {
 	struct arena *a = arena_new();
@@ -281,9 +288,7 @@ struct nats_server *nats_server_new_stopped(void)
 	s->arena = a;
 	s->dir = dir;
 	s->port = free_port();
-	s->password = uuid_text(a, uuid_v4());
-	s->url = arena_printf(a, "nats://crm:%s@127.0.0.1:%d", s->password, s->port);
-	write_config(s);
+	nats_server_set_password(s, uuid_text(a, uuid_v4()));
 	return s;
 }
 

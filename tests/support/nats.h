@@ -16,6 +16,7 @@ struct nats_server *nats_server_new_stopped(void); /* has its port and folder; n
 void nats_server_free(struct nats_server *s); /* stops it and removes its folder; NULL is fine */
 const char *nats_server_url(const struct nats_server *s); /* nats://user:password@127.0.0.1:port */
 int nats_server_port(const struct nats_server *s);
+void nats_server_set_password(struct nats_server *s, const char *password); /* from its next start on */
 
 void nats_server_kill(struct nats_server *s); /* kill -9 */
 void nats_server_stop(struct nats_server *s); /* SIGTERM, and waits */

@@ -17,7 +17,7 @@ struct bus_config {
 };
 
 struct bus *bus_new(struct loop *l, const struct bus_config *c);
-void bus_free(struct bus *b); /* after loop_run has returned and before loop_free; NULL is fine */
+void bus_free(struct bus *b); /* once the loop will not run again, before loop_free; NULL is fine */
 bool bus_is_up(const struct bus *b); /* any thread: connected and the stream is there */
 void bus_on_change(struct bus *b, void (*fn)(bool up, void *arg), void *arg); /* on the loop */
 
