@@ -15,6 +15,8 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(B)/libsupport.a $(B)/libcrm.a $(TEST_PB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcmocka $(LIBS)
 .PRECIOUS: $(B)/obj/%.o
+# it runs the program, and a server from the descriptors
+$(B)/tests/unit/test_crmctl: | $(B)/bin/crmctl $(B)/gen/all.pb
 
 export CRM_BUILD := $(abspath $(B))
 RUN_TESTS = tools/run-tests --logs $(B)/test-logs $(if $(JOBS),--jobs $(JOBS))
