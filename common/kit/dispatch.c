@@ -329,6 +329,15 @@ static struct counter *counter_of(const struct dispatch *d, struct method *m, en
 	return m->calls[s];
 }
 
+static struct histogram *seconds_of(const struct dispatch *d, struct method *m)
+{
+	if (!m->seconds)
+		m->seconds = metrics_histogram(d->service->metrics, "crm_call_seconds",
+			"Time from a call's arrival to its answer.",
+			arena_printf(d->arena, "method=\"%s\"", m->info->path));
+	return m->seconds;
+}
+
 static void record(const struct dispatch *d, const struct call *call, struct method *m,
 	enum status s, int64_t us)
 {
@@ -345,7 +354,7 @@ static void record(const struct dispatch *d, const struct call *call, struct met
 	};
 
 	counter_add(counter_of(d, m, s), 1);
-	histogram_observe_us(m->seconds, us);
+	histogram_observe_us(seconds_of(d, m), us);
 	counter_set(d->fibers, (int64_t)fiber_count(d->service->loop));
 	/* probes and watchers would fill the log */
 	if (!m->is_kit || is_our_fault(s))

@@ -17,7 +17,8 @@ struct method {
 	const ProtobufCMessageDescriptor *input, *output;
 	bool is_kit; /* health and reflection: no policy, no token, no need of a database, no deadline */
 	bool has_request_id;
-	struct counter *calls[STATUS_COUNT]; /* made on first use: most never are */
+	/* made on first use: most never are */
+	struct counter *calls[STATUS_COUNT];
 	struct histogram *seconds;
 };
 

@@ -16,7 +16,7 @@
 
 enum { KEY_BYTES = 32, MAX_KEYS = 100, MAX_WAITING = 1000 };
 
-static const int64_t FIRST_RETRY = SECOND / 10;
+static const int64_t FIRST_RETRY = SECOND / 20;
 static const int64_t MAX_RETRY = 5 * SECOND;
 static const int64_t REFRESH = 300 * SECOND;
 static const int64_t MIN_INTERVAL = SECOND;
@@ -192,7 +192,7 @@ static bool rest(struct keys *k, int64_t asked_us, int64_t *retry_us)
 		until = asked_us + MIN_INTERVAL;
 	} else {
 		until = clock_mono_us() + *retry_us;
-		*retry_us = *retry_us * 2 < MAX_RETRY ? *retry_us * 2 : MAX_RETRY;
+		*retry_us = *retry_us * 3 / 2 < MAX_RETRY ? *retry_us * 3 / 2 : MAX_RETRY;
 	}
 	return fiber_sleep_us(until - clock_mono_us()) == ST_OK;
 }

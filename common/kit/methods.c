@@ -2,7 +2,6 @@
  * The method table: descriptors on one side, methods.c of the service on the other, and the proof
  * that they agree.
  */
-#include "adapters/metrics/metrics.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
 #include "grpc/reflection/v1alpha/reflection.pb-c.h"
@@ -108,9 +107,6 @@ static void add_method(struct builder *b, const struct pb_method *info,
 		.output = generated->output,
 		.is_kit = is_kit,
 		.has_request_id = has_request_id(generated->input),
-		.seconds = metrics_histogram(b->service->metrics, "crm_call_seconds",
-			"Time from a call's arrival to its answer.",
-			arena_printf(b->arena, "method=\"%s\"", info->path)),
 	};
 	(void)map_set(b->methods, str_c(info->path), m); /* paths are unique in a schema */
 }

@@ -182,7 +182,6 @@ static void on_bus_change(bool up, void *service)
 	struct service *s = service;
 
 	counter_set(s->p->bus_up, up);
-	log_info("bus", LOG_BOOL("up", up));
 	service_health_changed(s);
 }
 
