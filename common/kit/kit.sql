@@ -11,12 +11,12 @@ SELECT pg_try_advisory_lock(hashtextextended(current_schema() || '.outbox', 0)) 
 -- name: outbox_unlock :one -> OutboxLock
 SELECT pg_advisory_unlock(hashtextextended(current_schema() || '.outbox', 0)) AS is_held;
 
--- all tenants: the relay publishes for everybody.
+-- lint: no-tenant the relay publishes for everybody
 -- name: outbox_take :many -> OutboxRow
 SELECT o.seq, o.id::text AS id, o.subject, o.payload, extract(epoch FROM clock_timestamp() - o.create_time)::bigint AS age_s
 FROM outbox o ORDER BY o.seq LIMIT 256;
 
--- all tenants: the relay publishes for everybody.
+-- lint: no-tenant the relay publishes for everybody
 -- name: outbox_delete :exec OutboxKeys
 DELETE FROM outbox o WHERE o.seq = ANY(:seqs::bigint[]);
 
@@ -30,7 +30,7 @@ FROM idempotency i
 WHERE i.tenant_id = :call.tenant_id AND i.user_id = :call.user_id::uuid AND i.request_id = :request_id::uuid;
 
 -- In small portions, so that nobody waits for it.
--- all tenants: housekeeping.
+-- lint: no-tenant housekeeping of all tenants
 -- name: idempotency_expire :exec
 DELETE FROM idempotency WHERE ctid = ANY(ARRAY(
 	SELECT i.ctid FROM idempotency i WHERE i.create_time < now() - interval '7 days' LIMIT 500));
@@ -55,7 +55,7 @@ SELECT
 	(SELECT r.revision FROM inbox_revision r
 	WHERE r.tenant_id = :call.tenant_id AND r.consumer = :consumer AND r.resource = :resource) AS revision;
 
--- all tenants: housekeeping.
+-- lint: no-tenant housekeeping of all tenants
 -- name: inbox_expire :exec
 DELETE FROM inbox WHERE ctid = ANY(ARRAY(
 	SELECT i.ctid FROM inbox i WHERE i.create_time < now() - interval '30 days' LIMIT 500));

@@ -9,7 +9,6 @@
  * Threads: one loop thread runs all handlers; see common/base/fiber.h.
  */
 #pragma once
-#include <protobuf-c/protobuf-c.h>
 #include "adapters/bus/bus.h"
 #include "adapters/config/config.h"
 #include "adapters/db/db.h"

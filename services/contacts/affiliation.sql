@@ -10,16 +10,19 @@ affiliation a
 JOIN contact c ON c.tenant_id = a.tenant_id AND c.id = a.contact_id
 JOIN organization o ON o.tenant_id = a.tenant_id AND o.id = a.organization_id;
 
+-- lint: no-visibility who may see the contact may know the name of its organization
 -- name: affiliation_get :one RowKey -> Affiliation
 SELECT :use(affiliation_columns)
 FROM :use(affiliation_tables)
 WHERE a.tenant_id = :call.tenant_id AND a.id = :id::uuid AND :visible(c);
 
+-- lint: no-visibility who may see the contact may know the name of its organization
 -- name: affiliation_get_many :many RowKeys -> Affiliation
 SELECT :use(affiliation_columns)
 FROM :use(affiliation_tables)
 WHERE a.tenant_id = :call.tenant_id AND a.id = ANY(:ids::uuid[]) AND :visible(c);
 
+-- lint: no-visibility who may see the contact may know the name of its organization
 -- name: affiliation_list :page ListAffiliationsRequest -> Affiliation
 SELECT :use(affiliation_columns)
 FROM :use(affiliation_tables)

@@ -2,7 +2,7 @@
  * Flat JSON objects: how a map<string, string> is kept in jsonb. Reads only what PostgreSQL printed, so it need not
  * judge the text, yet no input makes it read beyond the end.
  */
-#include "value_private.h"
+#include "adapters/db/value_private.h"
 
 struct json_reader json_open(const char *text, size_t n)
 {

@@ -1,7 +1,7 @@
 /*
  * Which PostgreSQL types statements may use. The OIDs are fixed in PostgreSQL's catalog (pg_type.dat).
  */
-#include "value_private.h"
+#include "adapters/db/value_private.h"
 
 struct known_type {
 	unsigned oid, array_oid; /* array_oid 0: no arrays of it */

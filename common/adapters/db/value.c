@@ -1,7 +1,7 @@
 /*
  * Binary values of PostgreSQL to text and numbers, and dates back.
  */
-#include "value_private.h"
+#include "adapters/db/value_private.h"
 
 int64_t value_int(enum value_type t, const char *v)
 {
