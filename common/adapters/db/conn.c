@@ -2,8 +2,8 @@
  * One connection: the pipeline, its results, its end and its return.
  *
  * libpq copies parameters when a statement is queued, so nothing of the caller's is needed once conn_submit returns,
- * except to repeat the work. Every command that was queued has an entry in c->queue; results come in that order: one per
- * command, with a NULL after all but a Sync's.
+ * except to repeat the work. Every command that was queued has an entry in c->queue; results come in that order, one per
+ * command. The NULL that libpq puts behind a result says nothing: it is lost when something is sent before it is taken.
  *
  * A break (conn_close) while the connection's own event is being handled waits for the end of that event, so that no code
  * runs on a connection that is gone.
@@ -345,7 +345,6 @@ static void take_result(struct conn *c, PGresult *res)
 {
 	ExecStatusType status = PQresultStatus(res);
 	struct command command = *head(c);
-	head(c)->has_result = true;
 	c->progress++;
 	if (status == PGRES_FATAL_ERROR && is_farewell(res)) {
 		PQclear(res);
@@ -356,27 +355,24 @@ static void take_result(struct conn *c, PGresult *res)
 		assert(command.kind == COMMAND_SYNC);
 		PQclear(res);
 		on_sync_result(c, &command);
-		pop(c);
 	} else if (status == PGRES_PIPELINE_ABORTED) {
 		PQclear(res);
 		on_aborted_result(c, &command);
 	} else {
 		on_ok_result(c, &command, res);
 	}
+	/* what fails at commit comes before the result of its Sync */
+	if (command.kind != COMMAND_SYNC || status == PGRES_PIPELINE_SYNC)
+		pop(c);
 }
 
 static void take_results(struct conn *c)
 {
 	for (int nulls = 0; nulls < 2 && c->count > 0 && !c->must_close && !PQisBusy(c->pg);) {
 		PGresult *res = PQgetResult(c->pg);
-		if (res) {
-			nulls = 0;
+		nulls = res ? 0 : nulls + 1;
+		if (res)
 			take_result(c, res);
-		} else if (head(c)->has_result && head(c)->kind != COMMAND_SYNC) {
-			pop(c);
-		} else {
-			nulls++;
-		}
 	}
 }
 
@@ -509,6 +505,7 @@ static void adopt(struct conn *c, PGconn *pg, bool has_verified)
 	c->backoff_us = BACKOFF_MIN_US;
 	c->io.fd = PQsocket(pg);
 	loop_io_set(c->db->loop, &c->io, EPOLLIN);
+	tx_conn_up(c);
 }
 
 static void on_connected(struct job *job)

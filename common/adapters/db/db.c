@@ -29,9 +29,16 @@ static bool any_up(const struct db *db, enum conn_kind kind)
 	return false;
 }
 
+/* The first time, the others must be there too, so that no call finds a lane that has not been tried yet. */
+static bool has_started(struct db *db)
+{
+	db->has_started = db->has_started || (any_up(db, CONN_SLOW) && any_up(db, CONN_EXCLUSIVE));
+	return db->has_started;
+}
+
 void db_update(struct db *db)
 {
-	bool is_up = any_up(db, CONN_READ) && any_up(db, CONN_WRITE);
+	bool is_up = has_started(db) && any_up(db, CONN_READ) && any_up(db, CONN_WRITE);
 	if (is_up == db->is_up)
 		return;
 	db->is_up = is_up;
@@ -64,7 +71,7 @@ struct db *db_new(struct loop *l, const struct db_config *c, const struct db_sta
 	start_connections(db, CONN_WRITE, c->write_lanes);
 	start_connections(db, CONN_SLOW, 1);
 	start_connections(db, CONN_EXCLUSIVE, c->exclusive);
-	limiter_init(&db->exclusive, db->n_conns[CONN_EXCLUSIVE], db->n_conns[CONN_EXCLUSIVE] * EXCLUSIVE_WAITING);
+	limiter_init(&db->exclusive, 0, db->n_conns[CONN_EXCLUSIVE] * EXCLUSIVE_WAITING);
 	return db;
 }
 

@@ -108,7 +108,6 @@ enum command_kind { COMMAND_QUERY, COMMAND_PREPARE, COMMAND_SYNC, COMMAND_DROP }
 /* What the next result belongs to. */
 struct command {
 	enum command_kind kind;
-	bool has_result;
 	uint32_t item;
 	uint32_t generation; /* of a PREPARE */
 	struct work *work; /* may be NULL */
@@ -168,7 +167,8 @@ void conn_close(struct conn *c);
 /* One SQL command that nobody waits for; on_done may be NULL. */
 void conn_submit_alone(struct conn *c, const char *sql, void (*on_done)(struct work *w), void *owner);
 
-/* tx.c: c broke. */
+/* tx.c: c is there; c broke. */
+void tx_conn_up(struct conn *c);
 void tx_conn_lost(struct conn *c);
 
 /* variants.c: the preparation of a page's text on this connection. */
@@ -218,13 +218,13 @@ struct db {
 	size_t n_conns[CONN_KINDS];
 	struct loop_hook hook;
 	bool has_unsynced; /* some connection has statements without a Sync */
-	bool is_up, is_verified, is_stopping;
+	bool has_started, is_up, is_verified, is_stopping;
 	const char *broken;
 	void (*on_change)(bool up, void *arg);
 	void *on_change_arg;
 	void (*on_error)(const char *statement, const struct db_error *e, void *arg);
 	void *on_error_arg;
-	struct limiter exclusive;
+	struct limiter exclusive; /* a place for each exclusive connection that is up */
 	struct work *free_work;
 	uint64_t next_cursor;
 };

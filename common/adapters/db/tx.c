@@ -65,8 +65,23 @@ static void cancel(struct conn *c)
 	helper_post(&c->db->helper, &c->cancel);
 }
 
+/* The places in db->exclusive are as many as the connections that are up. */
+void tx_conn_up(struct conn *c)
+{
+	struct limiter *places = &c->db->exclusive;
+	if (c->kind != CONN_EXCLUSIVE)
+		return;
+	places->n++;
+	places->held++;
+	limiter_leave(places); /* to who waits, if anybody */
+}
+
+/* Its place goes as well. If somebody waited for it, he finds no connection and says so. */
 void tx_conn_lost(struct conn *c)
 {
+	if (c->kind != CONN_EXCLUSIVE)
+		return;
+	c->db->exclusive.n--;
 	if (c->tx) {
 		c->tx->conn = NULL;
 		c->tx->failed = ST_UNAVAILABLE;
