@@ -180,6 +180,11 @@ static void expire(struct outbox *o)
 
 static void say_failure(struct outbox *o, enum status st)
 {
+	pthread_mutex_lock(&o->mu);
+	bool is_stopping = o->is_stopping;
+	pthread_mutex_unlock(&o->mu);
+	if (is_stopping)
+		return; /* cut short on purpose */
 	counter_add(o->failures, 1);
 	o->backoff_us = o->backoff_us ? o->backoff_us * 2 : MIN_BACKOFF_US;
 	if (o->backoff_us > MAX_BACKOFF_US)

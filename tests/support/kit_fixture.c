@@ -244,6 +244,9 @@ static void run(void *arg)
 	if (b->f->service.bus && !b->f->service.outbox)
 		b->f->service.outbox = outbox_new(&b->f->service);
 	b->fn(b->f);
+	fiber_set_deadline(fiber_self(), clock_mono_us() + WAIT_US);
+	if (b->f->service.bus)
+		assert_int_equal(bus_drain(b->f->service.bus), ST_OK); /* as a service that ends does */
 	loop_stop(b->f->loop);
 }
 
