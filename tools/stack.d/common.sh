@@ -2,7 +2,7 @@
 # What every part of tools/stack uses: limits, messages, secrets, the names of the components.
 
 up_timeout=${CRM_UP_TIMEOUT:-30}
-stop_timeout=${CRM_STOP_TIMEOUT:-20}
+stop_timeout=${CRM_STOP_TIMEOUT:-35}
 
 say() { printf '%s\n' "$*"; }
 
