@@ -13,7 +13,7 @@ static bool is_clean(struct str text)
 
 static bool is_sound(const ProtobufCMessageDescriptor *d, struct str wire, unsigned depth)
 {
-	struct pb_reader r = { (const uint8_t *)wire.p, (const uint8_t *)wire.p + wire.n };
+	struct pb_reader r = pb_reader_of(wire);
 	struct pb_wire_field f;
 
 	while (pb_read(&r, &f)) {

@@ -100,7 +100,7 @@ static struct str seal(const struct page *p, const char *const *keys)
 
 static bool read_keys(struct page *p, struct str plain)
 {
-	struct pb_reader in = { (const uint8_t *)plain.p, (const uint8_t *)plain.p + plain.n };
+	struct pb_reader in = pb_reader_of(plain);
 	struct pb_wire_field f;
 	size_t n = 0;
 	for (; n < p->order.n && pb_read(&in, &f) && f.number == n + 1 && f.wire_type == 2; n++)

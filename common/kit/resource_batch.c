@@ -29,7 +29,7 @@ static uint32_t field_number(const ProtobufCMessageDescriptor *d, const char *na
 
 static struct str wire_text(struct str wire, uint32_t number)
 {
-	struct pb_reader in = { (const uint8_t *)wire.p, (const uint8_t *)wire.p + wire.n };
+	struct pb_reader in = pb_reader_of(wire);
 	struct pb_wire_field f;
 	while (pb_read(&in, &f))
 		if (f.number == number && f.wire_type == 2)

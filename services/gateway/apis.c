@@ -74,7 +74,7 @@ void file_set_free(struct file_set *f)
 
 static struct str name_of_file(struct str file)
 {
-	struct pb_reader r = { (const uint8_t *)file.p, (const uint8_t *)file.p + file.n };
+	struct pb_reader r = pb_reader_of(file);
 	struct pb_wire_field field;
 	while (pb_read(&r, &field)) {
 		if (field.number == NAME_IN_FILE)
@@ -94,7 +94,7 @@ static void add_file(struct file_set *f, struct str file)
 
 static void add_set(struct file_set *f, struct str set)
 {
-	struct pb_reader r = { (const uint8_t *)set.p, (const uint8_t *)set.p + set.n };
+	struct pb_reader r = pb_reader_of(set);
 	struct pb_wire_field field;
 	while (pb_read(&r, &field)) {
 		if (field.number == FILE_IN_SET)

@@ -9,7 +9,7 @@ static const char *const STATES[] = { "UNKNOWN", "SERVING", "NOT_SERVING", "SERV
 
 static enum status state_print(struct str wire)
 {
-	struct pb_reader r = { (const uint8_t *)wire.p, (const uint8_t *)wire.p + wire.n };
+	struct pb_reader r = pb_reader_of(wire);
 	struct pb_wire_field f;
 	uint64_t state = 0;
 

@@ -117,7 +117,7 @@ bool json_out_fields(
 		struct slot s = o->slots[base + i]; /* the stack may move below */
 		if (!is_default(f, &s)) {
 			field_name_put(o, f, is_first);
-			ok = set_field_put(o, f, &s, (const uint8_t *)wire.p + wire.n, depth);
+			ok = set_field_put(o, f, &s, pb_reader_of(wire).end, depth);
 		} else if ((o->flags & PB_JSON_DEFAULTS) && !f->has_presence) {
 			field_name_put(o, f, is_first);
 			ok = default_put(o, f, depth);
