@@ -349,7 +349,9 @@ static void take_result(struct conn *c, PGresult *res)
 	if (status == PGRES_FATAL_ERROR && is_farewell(res)) {
 		PQclear(res);
 		c->must_close = true;
-	} else if (status == PGRES_FATAL_ERROR) {
+		return; /* its work is still in the queue, to be sent again */
+	}
+	if (status == PGRES_FATAL_ERROR) {
 		on_error_result(c, &command, res);
 	} else if (status == PGRES_PIPELINE_SYNC) {
 		assert(command.kind == COMMAND_SYNC);
