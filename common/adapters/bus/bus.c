@@ -53,9 +53,9 @@ static void follow_connection(struct bus *b, uint64_t epoch)
 	b->seen_epoch = epoch;
 	for (struct source *s = b->sources; s; s = s->next) {
 		if (is_new || !bus_is_up(b))
-			source_suspend(s);
+			bus_source_suspend(s);
 		if (is_new && bus_is_up(b))
-			source_resume(s);
+			bus_source_resume(s);
 	}
 }
 
@@ -69,7 +69,7 @@ static void take_made(struct bus *b)
 		s->made_name = NULL;
 		(void)pthread_mutex_unlock(&b->mu);
 		if (name)
-			source_made(s, name);
+			bus_source_made(s, name);
 	}
 }
 
@@ -90,7 +90,7 @@ static void on_bell(struct loop_task *task)
 	while (i) {
 		struct item *next = i->next;
 
-		source_receive(b, i);
+		bus_receive(b, i);
 		i = next;
 	}
 	tell_change(b);
@@ -108,7 +108,7 @@ struct bus *bus_new(struct loop *l, const struct bus_config *c)
 	b->max_age_ms = c->max_age_ms ? c->max_age_ms : max_age_ms;
 	b->replicas = c->replicas ? c->replicas : 1;
 	b->bell.fn = on_bell;
-	link_start(b);
+	bus_supervisor_start(b);
 	return b;
 }
 
@@ -116,24 +116,26 @@ void bus_free(struct bus *b)
 {
 	if (!b)
 		return;
-	link_stop(b);
+	bus_supervisor_stop(b);
+	bus_link_hush(b);
+	bus_link_await_hush(b);
 	for (struct listener *l = b->listeners; l; l = l->next)
-		listener_give_back(l);
+		bus_listener_give_back(l);
 	for (struct source *s = b->sources; s; s = s->next)
-		source_abandon(s);
+		bus_source_abandon(s);
 	for (struct item *i = b->inbox_first, *next; i; i = next) {
 		next = i->next;
-		source_reject(b, i);
+		bus_receive_and_reject(b, i);
 	}
 	b->inbox_first = NULL;
-	link_close(b);
+	bus_link_close(b);
 	for (struct source *s = b->sources, *next; s; s = next) {
 		next = s->next;
-		source_free(s);
+		bus_source_free(s);
 	}
 	for (struct listener *l = b->listeners, *next; l; l = next) {
 		next = l->next;
-		listener_free(l);
+		bus_listener_free(l);
 	}
 	natsInbox_Destroy(b->inbox);
 	done_locks(b);
@@ -232,7 +234,7 @@ void bus_consume(struct bus *b, const struct bus_consumer *c)
 
 		source_add(b, s);
 		if (bus_is_up(b))
-			source_resume(s);
+			bus_source_resume(s);
 	}
 }
 
@@ -241,9 +243,9 @@ enum status bus_drain(struct bus *b)
 	size_t running = 0;
 
 	b->is_draining = true;
-	link_hush(b);
+	bus_link_hush(b);
 	for (struct listener *l = b->listeners; l; l = l->next) {
-		listener_give_back(l);
+		bus_listener_give_back(l);
 		running += l->running;
 	}
 	return running > 0 ? event_wait(&b->quiet) : ST_OK;

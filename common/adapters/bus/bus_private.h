@@ -1,10 +1,12 @@
 /*
- * The inside of struct bus, for the files that make it up:
- *   bus.c      making and freeing, what the loop is told
- *   link.c     the connection and the supervisor thread, which does what blocks: connecting, making
- * the stream and its consumers publish.c  publishing with acknowledgement source.c   one JetStream
- * consumer: asking for events, answering for them lane.c     events of one resource in order,
- * fibers, retries
+ * The inside of struct bus, for the files that make it up.
+ *
+ * - bus.c: making and freeing, what the loop is told
+ * - supervisor.c: the thread that makes the calls that block
+ * - link.c: the connection; stream.c: the stream and the consumers at the broker
+ * - publish.c: publishing with acknowledgement
+ * - source.c: one JetStream consumer, asking for events and answering; receive.c: what comes
+ * - lane.c: events of one resource in order, fibers, retries
  *
  * Threads: nats.c's own threads and the supervisor put what happened behind mu and ring the bell;
  * the loop does the rest.
@@ -128,36 +130,54 @@ struct bus {
 /* bus.c; with mu held */
 void bus_ring(struct bus *b);
 
+/* supervisor.c */
+void bus_supervisor_start(struct bus *b);
+void bus_supervisor_stop(struct bus *b);
+/* With mu held: until there is news, at most until until_us (CLOCK_NEVER for no end). */
+void bus_wait(struct bus *b, int64_t until_us);
+
+/* stream.c: for the supervisor. ret_last: the last sequence in the stream */
+natsStatus bus_stream_check(struct bus *b, bool may_update, uint64_t *ret_last);
+natsStatus bus_stream_make_consumer(struct bus *b, const struct source *s, char **ret_name);
+
 /* link.c */
-void link_start(struct bus *b);
-void link_hush(struct bus *b); /* asks that no more events come */
-void link_stop(struct bus *b); /* ends the supervisor; what will come has come */
-void link_close(struct bus *b);
-void link_update(struct bus *b); /* with mu held: is_up follows its parts */
+/* NULL if all is well, else the reason in words that stay. */
+const char *bus_link_connect(struct bus *b);
+void bus_link_disconnect(struct bus *b); /* and waits until nats.c calls us no more */
+void bus_link_hush(struct bus *b);       /* asks that no more events come */
+void bus_link_await_hush(struct bus *b); /* until what nats.c still had of events has come */
+void bus_link_close(struct bus *b);
+void bus_link_update(struct bus *b); /* with mu held: is_up follows its parts */
 /* Sends without waiting. What is lost with the connection is made good by the caller's time-outs.
  */
-void link_send(struct bus *b, const char *subject, const char *reply, struct str data);
+void bus_link_send(struct bus *b, const char *subject, const char *reply, struct str data);
 
 /* publish.c: on nats.c's thread; and with mu held when the connection broke */
-void publish_on_ack(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg);
-void publish_fail(struct bus *b, enum status s);
+void bus_publish_on_ack(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg);
+void bus_publish_fail(struct bus *b, enum status s);
 
-/* source.c */
-void source_on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg);
-void source_receive(struct bus *b, struct item *i); /* on the loop */
-void source_reject(struct bus *b,
-	struct item *i); /* nobody will look at it: the broker is to send it elsewhere */
-void source_made(struct source *s, char *name);
-void source_resume(struct source *s);  /* the bus came up */
-void source_suspend(struct source *s); /* it went down */
-void source_pull(struct source *s);    /* if it is due */
-void source_ack(struct item *i);
-void source_term(struct item *i);
-void source_return(struct item *i, int64_t delay_us); /* to the broker, for later */
-void source_abandon(struct source *s); /* answers for what is still held; before link_close */
-void source_free(struct source *s);
+/* receive.c: on nats.c's thread; on the loop; and when nobody will look at it any more */
+void bus_receive_on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg);
+void bus_receive(struct bus *b, struct item *i);
+void bus_receive_and_reject(struct bus *b, struct item *i);
+
+/* source.c: the loop's */
+void bus_item_free(struct item *i);
+void bus_source_made(struct source *s, char *name);
+void bus_source_resume(struct source *s);  /* the bus came up */
+void bus_source_suspend(struct source *s); /* it went down */
+void bus_source_pull(struct source *s);    /* if it is due */
+void bus_source_request_ended(struct source *s, const char *status, const char *description);
+/* True: a new event, now held. False: it is freed. */
+bool bus_source_take(struct source *s, struct item *i);
+void bus_source_ack(struct item *i);
+void bus_source_term(struct item *i);
+void bus_source_return(struct item *i, int64_t delay_us); /* to the broker, for later */
+void bus_source_send_return(struct bus *b, const char *reply, int64_t delay_us);
+void bus_source_abandon(struct source *s); /* answers for what is still held; before link_close */
+void bus_source_free(struct source *s);
 
 /* lane.c */
-void lane_put(struct listener *l, struct item *i);
-void listener_give_back(struct listener *l); /* returns what no handler has begun */
-void listener_free(struct listener *l);
+void bus_lane_put(struct listener *l, struct item *i);
+void bus_listener_give_back(struct listener *l); /* returns what no handler has begun */
+void bus_listener_free(struct listener *l);

@@ -93,7 +93,7 @@ static void fail(struct lane *lane, enum status s)
 		LOG_INT("sequence", i->sequence), LOG_INT("attempt", i->attempt),
 		LOG_STR("status", status_name(s)), LOG_US("retry_ms", delay));
 	if (b->is_draining || i->source->held_count > i->source->capacity / 2) {
-		source_return(i, delay);
+		bus_source_return(i, delay);
 		advance(lane, next);
 		return;
 	}
@@ -108,12 +108,12 @@ static void settle(struct lane *lane, enum status s)
 	struct item *i = lane->first, *next = i->next;
 
 	if (s == ST_OK) {
-		source_ack(i);
+		bus_source_ack(i);
 		advance(lane, next);
 	} else if (s == ST_INVALID_ARGUMENT) {
 		log_error("event_refused", LOG_STR("subject", natsMsg_GetSubject(i->msg)),
 			LOG_INT("sequence", i->sequence));
-		source_term(i);
+		bus_source_term(i);
 		advance(lane, next);
 	} else {
 		fail(lane, s);
@@ -148,7 +148,7 @@ static void run(void *arg)
 	l->running--;
 	settle(lane, s);
 	if (l->bus->is_draining)
-		listener_give_back(l);
+		bus_listener_give_back(l);
 	note_quiet(l->bus);
 	dispatch(l);
 }
@@ -164,7 +164,7 @@ static void dispatch(struct listener *l)
 	}
 }
 
-void lane_put(struct listener *l, struct item *i)
+void bus_lane_put(struct listener *l, struct item *i)
 {
 	struct str key = key_of(i);
 	struct lane *lane = map_get(&l->lanes, key);
@@ -182,7 +182,7 @@ void lane_put(struct listener *l, struct item *i)
 		make_ready(lane);
 	}
 	if (l->bus->is_draining)
-		listener_give_back(l);
+		bus_listener_give_back(l);
 	else
 		dispatch(l);
 }
@@ -200,12 +200,12 @@ static void give_back_lane(struct lane *lane)
 	while (i) {
 		struct item *next = i->next;
 
-		source_return(i, GIVE_BACK_S * US_PER_S);
+		bus_source_return(i, GIVE_BACK_S * US_PER_S);
 		i = next;
 	}
 }
 
-void listener_give_back(struct listener *l)
+void bus_listener_give_back(struct listener *l)
 {
 	struct str key;
 	void *value;
@@ -224,7 +224,7 @@ void listener_give_back(struct listener *l)
 
 /* Handlers that still wait are abandoned with their loop; what they had is redelivered to others.
  */
-void listener_free(struct listener *l)
+void bus_listener_free(struct listener *l)
 {
 	struct str key;
 	void *value;

@@ -28,7 +28,7 @@ static enum status outcome_of(natsMsg *msg)
 	return contains(s, "\"seq\":") ? ST_OK : ST_UNAVAILABLE;
 }
 
-void publish_fail(struct bus *b, enum status s)
+void bus_publish_fail(struct bus *b, enum status s)
 {
 	if (b->batch_outcome == ST_OK)
 		b->batch_outcome = s;
@@ -44,7 +44,7 @@ static void count_ack(struct bus *b, enum status s)
 			b->is_check_due = true; /* perhaps the stream is gone */
 			(void)pthread_cond_broadcast(&b->news);
 		}
-		publish_fail(b, s);
+		bus_publish_fail(b, s);
 		return;
 	}
 	b->acks_missing--;
@@ -52,7 +52,7 @@ static void count_ack(struct bus *b, enum status s)
 		(void)pthread_cond_broadcast(&b->acks);
 }
 
-void publish_on_ack(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
+void bus_publish_on_ack(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
 {
 	struct bus *b = arg;
 	enum status s = outcome_of(msg);

@@ -19,32 +19,11 @@ enum {
 	ABANDONED_S = 1, /* later than our request is forgotten: else the broker would answer it
 			    with these */
 	PROGRESS_S = 10, /* well under the broker's 30 s of patience */
-	MAX_TOKENS = 16,
 };
-
-/* --- from nats.c's thread to the loop --- */
-
-void source_on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
-{
-	struct bus *b = arg;
-	struct item *i = mem_zalloc(sizeof(*i));
-
-	(void)nc;
-	(void)sub;
-	i->msg = msg;
-	(void)pthread_mutex_lock(&b->mu);
-	if (b->inbox_last)
-		b->inbox_last->next = i;
-	else
-		b->inbox_first = i;
-	b->inbox_last = i;
-	bus_ring(b);
-	(void)pthread_mutex_unlock(&b->mu);
-}
 
 /* --- items --- */
 
-static void item_free(struct item *i)
+void bus_item_free(struct item *i)
 {
 	natsMsg_Destroy(i->msg);
 	mem_free(i->reply);
@@ -56,7 +35,7 @@ static void on_progress(struct loop_timer *t)
 	struct source *s = CONTAINER_OF(t, struct source, progress);
 
 	for (const struct item *i = s->held; i; i = i->next_held)
-		link_send(s->bus, i->reply, NULL, STR("+WPI"));
+		bus_link_send(s->bus, i->reply, NULL, STR("+WPI"));
 	if (s->held)
 		loop_timer_set(s->bus->loop, t, clock_mono_us() + PROGRESS_S * US_PER_S);
 }
@@ -86,39 +65,39 @@ static void release(struct item *i)
 	if (i->next_held)
 		i->next_held->prev_held = i->prev_held;
 	s->held_count--;
-	item_free(i);
-	source_pull(s);
+	bus_item_free(i);
+	bus_source_pull(s);
 }
 
 /* --- answering --- */
 
-void source_ack(struct item *i)
+void bus_source_ack(struct item *i)
 {
-	link_send(i->source->bus, i->reply, NULL, STR("+ACK"));
+	bus_link_send(i->source->bus, i->reply, NULL, STR("+ACK"));
 	release(i);
 }
 
-void source_term(struct item *i)
+void bus_source_term(struct item *i)
 {
-	link_send(i->source->bus, i->reply, NULL, STR("+TERM"));
+	bus_link_send(i->source->bus, i->reply, NULL, STR("+TERM"));
 	release(i);
 }
 
-static void send_return(struct bus *b, const char *reply, int64_t delay_us)
+void bus_source_send_return(struct bus *b, const char *reply, int64_t delay_us)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	const char *text = arena_printf(a, "-NAK {\"delay\":%" PRId64 "}", delay_us * 1000);
 
-	link_send(b, reply, NULL, str_c(text));
+	bus_link_send(b, reply, NULL, str_c(text));
 }
 
-void source_return(struct item *i, int64_t delay_us)
+void bus_source_return(struct item *i, int64_t delay_us)
 {
 	struct source *s = i->source;
 
 	if (s->returned_sequence == 0 || i->sequence < s->returned_sequence)
 		s->returned_sequence = i->sequence;
-	send_return(s->bus, i->reply, delay_us);
+	bus_source_send_return(s->bus, i->reply, delay_us);
 	release(i);
 }
 
@@ -135,7 +114,7 @@ static void on_watchdog(struct loop_timer *t)
 	struct source *s = CONTAINER_OF(t, struct source, watchdog);
 
 	s->is_pulling = false;
-	source_pull(s);
+	bus_source_pull(s);
 }
 
 static void pull(struct source *s, size_t n)
@@ -149,7 +128,7 @@ static void pull(struct source *s, size_t n)
 	s->pull++;
 	s->pull_left = n;
 	s->is_pulling = true;
-	link_send(s->bus, subject,
+	bus_link_send(s->bus, subject,
 		arena_printf(a, "%s.event.%zu.%" PRIu64, s->bus->inbox, s->index, s->pull),
 		str_c(request));
 	s->watchdog.fn = on_watchdog;
@@ -158,7 +137,7 @@ static void pull(struct source *s, size_t n)
 }
 
 /* Not for every event: a request is worth half of the room. */
-void source_pull(struct source *s)
+void bus_source_pull(struct source *s)
 {
 	size_t room = s->capacity > s->held_count ? s->capacity - s->held_count : 0;
 
@@ -206,42 +185,42 @@ static void ask_for_consumer(struct source *s)
 	(void)pthread_mutex_unlock(&b->mu);
 }
 
-void source_made(struct source *s, char *name)
+void bus_source_made(struct source *s, char *name)
 {
 	mem_free(s->name);
 	s->name = name;
 	s->is_asked = false;
 	s->returned_sequence = 0; /* the new one starts there */
 	forget_request(s);
-	source_pull(s);
+	bus_source_pull(s);
 }
 
 /* A durable is asked for at each start, so that it exists and has our settings. */
-void source_resume(struct source *s)
+void bus_source_resume(struct source *s)
 {
 	if (s->name)
-		source_pull(s);
+		bus_source_pull(s);
 	else
 		ask_for_consumer(s);
 }
 
-void source_suspend(struct source *s)
+void bus_source_suspend(struct source *s)
 {
 	forget_request(s);
 }
 
 /* What handlers had when their loop ended: others get it soon, not after the broker's patience. */
-void source_abandon(struct source *s)
+void bus_source_abandon(struct source *s)
 {
 	for (const struct item *i = s->held; i; i = i->next_held)
-		send_return(s->bus, i->reply, ABANDONED_S * US_PER_S);
+		bus_source_send_return(s->bus, i->reply, ABANDONED_S * US_PER_S);
 }
 
-void source_free(struct source *s)
+void bus_source_free(struct source *s)
 {
 	for (struct item *i = s->held, *next; i; i = next) {
 		next = i->next_held;
-		item_free(i);
+		bus_item_free(i);
 	}
 	loop_timer_cancel(s->bus->loop, &s->watchdog);
 	loop_timer_cancel(s->bus->loop, &s->progress);
@@ -254,76 +233,20 @@ void source_free(struct source *s)
 
 /* --- what came --- */
 
-static const char *header(const struct item *i, const char *name)
-{
-	const char *value;
-
-	return natsMsgHeader_Get(i->msg, name, &value) == NATS_OK ? value : "";
-}
-
 /* 408: expired, the usual end. 409: among others "Consumer Deleted". 503: nobody serves the
  * consumer. */
-static void end_request(struct source *s, const struct item *i)
+void bus_source_request_ended(struct source *s, const char *status, const char *description)
 {
-	const char *status = header(i, "Status");
-
 	if (strcmp(status, "100") == 0)
 		return;
 	if (strcmp(status, "408") == 0) {
 		forget_request(s);
-		source_pull(s);
-	} else if (strcmp(status, "503") == 0 || strstr(header(i, "Description"), "Deleted")) {
+		bus_source_pull(s);
+	} else if (strcmp(status, "503") == 0 || strstr(description, "Deleted")) {
 		ask_for_consumer(s);
 	} else {
 		pause(s);
 	}
-}
-
-static void receive_status(struct bus *b, struct item *i, struct str which)
-{
-	struct str request = which, index = str_cut(&request, '.');
-	uint64_t at, number;
-	struct source *s = b->sources;
-
-	if (!str_to_u64(index, &at) || !str_to_u64(request, &number))
-		return;
-	while (s && s->index != at)
-		s = s->next;
-	if (s && s->is_pulling && s->pull == number)
-		end_request(s, i);
-}
-
-static struct source *source_named(struct bus *b, struct str name)
-{
-	struct source *s = b->sources;
-
-	while (s && !(s->name && str_is(name, s->name)))
-		s = s->next;
-	return s;
-}
-
-/*
- * $JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<time in
- * ns>.<pending>, and newer brokers put <domain>.<account> before the stream.
- */
-static struct source *read_reply(struct bus *b, struct item *i)
-{
-	struct str rest = str_c(natsMsg_GetReply(i->msg)), tokens[MAX_TOKENS];
-	const struct str *t = tokens + 2;
-	uint64_t stored_ns;
-	size_t n = 0;
-
-	while (rest.p && n < MAX_TOKENS)
-		tokens[n++] = str_cut(&rest, '.');
-	if (n < 9 || !str_is(tokens[0], "$JS") || !str_is(tokens[1], "ACK"))
-		return NULL;
-	if (n >= 11)
-		t += 2;
-	if (!str_to_u64(t[2], &i->attempt) || !str_to_u64(t[3], &i->sequence) ||
-		!str_to_u64(t[5], &stored_ns))
-		return NULL;
-	i->stored_us = (int64_t)(stored_ns / 1000);
-	return source_named(b, t[1]);
 }
 
 /* The same event again while it is still in our hands: from now on it is answered to under the new
@@ -373,51 +296,20 @@ static void count_delivery(struct source *s)
 		forget_request(s);
 }
 
-static void receive_event(struct bus *b, struct item *i)
+bool bus_source_take(struct source *s, struct item *i)
 {
-	struct source *s = read_reply(b, i);
-
-	if (!s) { /* of a consumer that is no longer ours */
-		item_free(i);
-		return;
-	}
 	count_delivery(s);
 	if (is_held(s, i)) {
-		item_free(i);
-		return;
+		bus_item_free(i);
+		return false;
 	}
 	if (is_past(s, i)) {
-		link_send(b, natsMsg_GetReply(i->msg), NULL, STR("+ACK"));
-		item_free(i);
-		source_pull(s);
-		return;
+		bus_link_send(s->bus, natsMsg_GetReply(i->msg), NULL, STR("+ACK"));
+		bus_item_free(i);
+		return false;
 	}
 	note_seen(s, i);
 	i->reply = mem_strdup(natsMsg_GetReply(i->msg));
 	hold(s, i);
-	lane_put(s->listener, i);
-	source_pull(s);
-}
-
-void source_reject(struct bus *b, struct item *i)
-{
-	if (!str_starts(str_c(natsMsg_GetSubject(i->msg)), b->inbox) && natsMsg_GetReply(i->msg))
-		send_return(b, natsMsg_GetReply(i->msg), ABANDONED_S * US_PER_S);
-	item_free(i);
-}
-
-void source_receive(struct bus *b, struct item *i)
-{
-	struct str subject = str_c(natsMsg_GetSubject(i->msg));
-	size_t n = strlen(b->inbox);
-
-	i->next = NULL;
-	if (!str_starts(subject, b->inbox)) {
-		receive_event(b, i);
-		return;
-	}
-	n += strlen(".event.");
-	if (subject.n > n)
-		receive_status(b, i, str_n(subject.p + n, subject.n - n));
-	item_free(i);
+	return true;
 }
