@@ -11,19 +11,11 @@ static const struct filter_field fields[] = {
 	{ 0 },
 };
 
-/* Whoever makes a key for a user can act as that user: they must hold all that the user may do. */
 static enum status check_user(struct call *call, const char *user_id)
 {
 	Crm__User *user;
 	TRY(resource_load(call, &user_resource, user_id, false, "api_key.user_id", &user));
-	if (strcmp(user_id, call->scope->user_id) == 0)
-		return ST_OK;
-	for (size_t i = 0; i < user->n_role_ids; i++) {
-		Crm__Role *role;
-		TRY(resource_load(call, &role_resource, user->role_ids[i], false, "api_key.user_id", &role));
-		TRY(check_grants(call, "api_key.user_id", role->grants, role->n_grants));
-	}
-	return ST_OK;
+	return check_may_act_as(call, "api_key.user_id", user);
 }
 
 static enum status check(struct call *call, const void *before, void *after)

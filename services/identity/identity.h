@@ -63,3 +63,5 @@ void call_act_as(struct call *call, const char *tenant_id, const char *user_id);
 
 /* PERMISSION_DENIED unless the caller holds everything that a list of grants allows: nobody can give more than they have. */
 enum status check_grants(struct call *call, const char *field, Crm__Grant *const *grants, size_t n) MUST_CHECK;
+/* The same for all that a user may do: whoever makes a key for them, or sets their password, can act as them. Oneself is always allowed. */
+enum status check_may_act_as(struct call *call, const char *field, const Crm__User *u) MUST_CHECK;

@@ -23,7 +23,7 @@ enum status check_grants(struct call *call, const char *field, Crm__Grant *const
 {
 	for (size_t i = 0; i < n; i++) {
 		if (call_level(call, grants[i]->permission) < (enum level)grants[i]->level)
-			return call_fail(call, ST_PERMISSION_DENIED, field, "allows '%s' at level %d, which you do not hold yourself", grants[i]->permission, (int)grants[i]->level);
+			return call_fail(call, ST_PERMISSION_DENIED, field, "would give '%s' at level %d, which you do not hold yourself", grants[i]->permission, (int)grants[i]->level);
 	}
 	return ST_OK;
 }

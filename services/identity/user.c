@@ -43,6 +43,28 @@ static enum status check_roles(struct call *call, const Crm__User *before, const
 	return ST_OK;
 }
 
+enum status check_may_act_as(struct call *call, const char *field, const Crm__User *u)
+{
+	if (strcmp(u->id, call->scope->user_id) == 0)
+		return ST_OK;
+	for (size_t i = 0; i < u->n_role_ids; i++) {
+		Crm__Role *role;
+		TRY(resource_load(call, &role_resource, u->role_ids[i], false, field, &role));
+		TRY(check_grants(call, field, role->grants, role->n_grants));
+	}
+	return ST_OK;
+}
+
+/* Who sets the password or the address of another can sign in as them. */
+static enum status check_sign_in(struct call *call, const Crm__User *before, const Crm__User *after)
+{
+	if (!before)
+		return ST_OK;
+	if (*after->password)
+		return check_may_act_as(call, "user.password", before);
+	return strcmp(before->email, after->email) == 0 ? ST_OK : check_may_act_as(call, "user.email", before);
+}
+
 static enum status check_own_state(struct call *call, const Crm__User *after)
 {
 	const bool ends = after->delete_time || after->state == CRM__USER__STATE__STATE_SUSPENDED;
@@ -58,6 +80,7 @@ static enum status check(struct call *call, const void *before, void *after)
 		u->state = CRM__USER__STATE__STATE_ACTIVE;
 	TRY(check_own_state(call, u));
 	TRY(check_roles(call, before, u));
+	TRY(check_sign_in(call, before, u));
 	if (*u->password)
 		TRY(password_hash(call, u->password, &u->password));
 	return ST_OK;
