@@ -1,4 +1,4 @@
-/* --help: every item with its flag, variable, what is allowed, default and help, in columns. */
+/* Help: every item with its flag, variable, what is allowed, default and help, in columns. */
 #include "adapters/config/config_private.h"
 
 struct widths {
