@@ -280,6 +280,25 @@ void postgres_kill(struct postgres *pg)
 		kill(children[i], SIGKILL);
 }
 
+static void signal_all(const struct postgres *pg, int signo)
+{
+	pid_t children[256];
+	kill(pg->pid, signo); /* the postmaster first: it makes no children while it is frozen */
+	size_t n = child_pids(pg->pid, children, 256);
+	for (size_t i = 0; i < n; i++)
+		kill(children[i], signo);
+}
+
+void postgres_freeze(struct postgres *pg)
+{
+	signal_all(pg, SIGSTOP);
+}
+
+void postgres_thaw(struct postgres *pg)
+{
+	signal_all(pg, SIGCONT);
+}
+
 bool postgres_is_running(const struct postgres *pg)
 {
 	return pg->pid != 0;

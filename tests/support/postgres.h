@@ -28,6 +28,9 @@ const char *postgres_database(struct postgres *pg, const char *name);
 void postgres_kill(struct postgres *pg);  /* kill -9 of the postmaster and every backend */
 void postgres_stop(struct postgres *pg);  /* immediate shutdown; connections break */
 void postgres_start(struct postgres *pg); /* again, on the same port, after kill or stop; waits until it accepts */
+/* Freezes the postmaster and every backend (SIGSTOP), and lets them go on (SIGCONT). */
+void postgres_freeze(struct postgres *pg);
+void postgres_thaw(struct postgres *pg);
 bool postgres_is_running(const struct postgres *pg);
 
 /* Runs SQL as the owner of the database (fails the program if it fails). */

@@ -9,6 +9,12 @@
 
 enum { CONNECT_TIMEOUT_US = 15 * 1000 * 1000 };
 
+/* libpq would print them on stderr. What matters comes as an error. */
+static void ignore_notice(void *arg, const PGresult *res)
+{
+	(void)arg, (void)res;
+}
+
 static PGconn *start(const char *url, int statement_timeout_ms)
 {
 	char options[160];
@@ -17,7 +23,10 @@ static PGconn *start(const char *url, int statement_timeout_ms)
 	const char *const names[] = { "fallback_application_name", "client_encoding", "options", "keepalives_idle", "keepalives_interval",
 		"keepalives_count", "tcp_user_timeout", "dbname", NULL };
 	const char *const values[] = { "crm", "UTF8", options, "10", "5", "3", "15000", url, NULL };
-	return PQconnectStartParams(names, values, 1);
+	PGconn *pg = PQconnectStartParams(names, values, 1);
+	if (pg)
+		PQsetNoticeReceiver(pg, ignore_notice, NULL);
+	return pg;
 }
 
 /* Waits until the socket is ready, the time is up or stop_fd is readable; false in the latter two. */
@@ -28,12 +37,6 @@ static bool wait_socket(PGconn *pg, short events, int stop_fd, int64_t until_us)
 	if (left_us <= 0 || poll(fds, 2, (int)(left_us / 1000) + 1) <= 0)
 		return clock_mono_us() < until_us; /* a signal: look again */
 	return fds[1].revents == 0;
-}
-
-/* libpq would print them on stderr. What matters comes as an error. */
-static void ignore_notice(void *arg, const PGresult *res)
-{
-	(void)arg, (void)res;
 }
 
 PGconn *connect_blocking(const char *url, int statement_timeout_ms, int stop_fd)
@@ -47,10 +50,8 @@ PGconn *connect_blocking(const char *url, int statement_timeout_ms, int stop_fd)
 			break;
 		state = PQconnectPoll(pg);
 	}
-	if (pg && PQstatus(pg) == CONNECTION_OK) {
-		PQsetNoticeReceiver(pg, ignore_notice, NULL);
+	if (pg && PQstatus(pg) == CONNECTION_OK)
 		return pg;
-	}
 	PQfinish(pg);
 	return NULL;
 }
