@@ -96,15 +96,25 @@ bool service_process_wait_event(struct service_process *p, const char *event)
 	}
 }
 
-int service_process_port(struct service_process *p)
+static int port_in(struct service_process *p, const char *event)
 {
 	const char *line, *port;
 
-	if (!service_process_wait_event(p, "listening"))
+	if (!service_process_wait_event(p, event))
 		return 0;
-	line = find_event(p, "listening");
+	line = find_event(p, event);
 	port = strstr(line, "\"port\":");
 	return port ? (int)strtol(port + strlen("\"port\":"), NULL, 10) : 0;
+}
+
+int service_process_port(struct service_process *p)
+{
+	return port_in(p, "listening");
+}
+
+int service_process_metrics_port(struct service_process *p)
+{
+	return port_in(p, "metrics");
 }
 
 void service_process_signal(struct service_process *p, int signo)

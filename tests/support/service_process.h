@@ -14,6 +14,7 @@ struct service_process *service_process_new(const char *const *args);
 /* Waits until the log has an event of this name, at most ten seconds: true if it came. */
 bool service_process_wait_event(struct service_process *p, const char *event);
 int service_process_port(struct service_process *p); /* of the gRPC server; waits for it; 0 if the process ended before */
+int service_process_metrics_port(struct service_process *p); /* the same for metrics */
 void service_process_signal(struct service_process *p, int signo);
 /* The exit code; waits at most ten seconds, then kills and gives -1. */
 int service_process_wait(struct service_process *p);

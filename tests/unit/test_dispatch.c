@@ -209,9 +209,9 @@ static void several_fields(struct rpc_client_fixture *f)
 	assert_int_equal(rpc_client_ask(f, CONTACTS "CreateContact", &q), ST_INVALID_ARGUMENT);
 	assert_string_equal(f->answer.outcome.message,
 		"contact.name: is not a name; contact.emails[0].address: has no domain");
-	assert_string_equal(
-		rpc_client_details(f), "INVALID_ARGUMENT@contacts.crm [contact.name: is not a "
-				       "name] [contact.emails[0].address: has no domain]");
+	assert_string_equal(rpc_client_details(f),
+		"INVALID_ARGUMENT@contacts.crm [contact.name: is not a "
+		"name] [contact.emails[0].address: has no domain]");
 }
 static void every_field_at_fault_is_named(void **state)
 {
@@ -571,6 +571,42 @@ static void a_stopping_service_says_so_and_finishes_its_calls(void **state)
 	service_process_free(own);
 }
 
+static void call_that_waits(void *arg)
+{
+	struct slow_call *c = arg;
+	Crm__ListContactsRequest q = CRM__LIST_CONTACTS_REQUEST__INIT;
+
+	c->status = rpc_client_ask(c->f, CONTACTS "ListContacts", &q);
+}
+
+static void stopping_twice(struct rpc_client_fixture *f)
+{
+	struct slow_call c = { .f = f, .status = ST_OK };
+	struct group g;
+
+	f->token = kit_token(f->arena, (struct kit_token){ 0 });
+	group_init(&g);
+	group_spawn(&g, call_that_waits, &c);
+	assert_int_equal(fiber_sleep_us(100000), ST_OK); /* the call is in its handler */
+	service_process_signal(f->arg, SIGTERM);
+	assert_true(service_process_wait_event(f->arg, "not_serving"));
+	service_process_signal(f->arg, SIGTERM);
+	assert_int_equal(group_wait(&g), ST_OK);
+	assert_int_equal(c.status, ST_UNAVAILABLE);
+}
+static void asked_twice_a_service_stops_at_once(void **state)
+{
+	struct service_process *own = service_process_new(
+		(const char *const[]){ "serve", "contacts", "--listen=127.0.0.1:0", NULL });
+	void *p = own;
+
+	(void)state;
+	assert_true(service_process_wait_event(own, "serving"));
+	in_client(&p, stopping_twice);
+	assert_int_equal(service_process_wait(own), 1);
+	service_process_free(own);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -593,6 +629,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(health_needs_no_token),
 		cmocka_unit_test(a_watch_of_an_unknown_service_says_so),
 		cmocka_unit_test(a_stopping_service_says_so_and_finishes_its_calls),
+		cmocka_unit_test(asked_twice_a_service_stops_at_once),
 	};
 
 	if (argc > 2 && strcmp(argv[1], "serve") == 0)

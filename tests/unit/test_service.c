@@ -195,6 +195,66 @@ static void keys_come_from_identity_as_soon_as_it_is_there(void **state)
 	stop(asking);
 }
 
+/* ---- metrics ---- */
+
+static const char *http_get(struct arena *a, int port, const char *path)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) },
+		.sin_port = htons((uint16_t)port) };
+	const char *request = arena_printf(a, "GET %s HTTP/1.0\r\n\r\n", path);
+	struct buf b = buf_new(a, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	ssize_t n;
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(write(fd, request, strlen(request)), strlen(request));
+	while ((n = read(fd, buf_room(&b, 4096), 4096)) > 0)
+		b.n += (size_t)n;
+	assert_int_equal(close(fd), 0);
+	return buf_cstr(&b);
+}
+
+static void two_calls(struct rpc_client_fixture *f)
+{
+	assert_int_equal(get_contact(f), ST_UNAUTHENTICATED);
+	f->token = kit_token(f->arena, (struct kit_token){ 0 });
+	assert_int_equal(get_contact(f), ST_OK);
+	assert_int_equal(rpc_client_ask_wire(f, "/no.such/Method", STR("")), ST_UNIMPLEMENTED);
+}
+
+/* A call is counted just after its answer is sent. */
+static void shows(struct service_process *p, const char *path, const char *want)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	int port = service_process_metrics_port(p);
+	int64_t until = clock_mono_us() + 5000000;
+
+	while (!strstr(http_get(a, port, path), want) && clock_mono_us() < until)
+		(void)usleep(1000); /* cut short, we look earlier */
+	assert_non_null(strstr(http_get(a, port, path), want));
+}
+
+static void calls_are_counted(void **state)
+{
+	struct service_process *p = start("contacts", "--metrics=127.0.0.1:0");
+
+	(void)state;
+	assert_true(service_process_wait_event(p, "serving"));
+	rpc_client_run(service_process_port(p), two_calls, NULL);
+	shows(p, "/metrics", "\ncrm_calls_total{method=\"" GET_CONTACT "\",code=\"OK\"} 1\n");
+	shows(p, "/metrics",
+		"\ncrm_calls_total{method=\"" GET_CONTACT "\",code=\"UNAUTHENTICATED\"} 1\n");
+	shows(p, "/metrics", "\ncrm_call_seconds_count{method=\"" GET_CONTACT "\"} 2\n");
+	shows(p, "/metrics", "\ncrm_calls_unknown_total 1\n");
+	shows(p, "/metrics", "\ncrm_calls_in_flight 0\n");
+	shows(p, "/readyz", " 200 ");
+	stop(p);
+	p = start("waiting", "--metrics=127.0.0.1:0");
+	shows(p, "/readyz", " 503 ");
+	stop(p);
+}
+
 /* ---- judged by others ---- */
 
 static void write_descriptors(const char *path)
@@ -250,6 +310,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_taken_port_is_named),
 		cmocka_unit_test(before_it_is_ready_a_service_says_so_and_stops_at_once),
 		cmocka_unit_test(keys_come_from_identity_as_soon_as_it_is_there),
+		cmocka_unit_test(calls_are_counted),
 		cmocka_unit_test(a_foreign_client_is_served),
 	};
 
