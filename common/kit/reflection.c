@@ -4,9 +4,6 @@
 #include "grpc/reflection/v1/reflection.pb-c.h"
 #include "kit/service.h"
 
-typedef Grpc__Reflection__V1__ServerReflectionRequest request;
-typedef Grpc__Reflection__V1__ServerReflectionResponse response;
-
 enum { MAX_EXTENSIONS = 1000 };
 
 /* One question. */
@@ -14,7 +11,7 @@ struct question {
 	struct arena *arena;
 	const struct pb_schema *schema;
 	struct map *sent; /* names of files sent on this stream */
-	response answer;
+	Grpc__Reflection__V1__ServerReflectionResponse answer;
 };
 
 static void answer_error(struct question *q, enum status s, const char *message)
@@ -155,7 +152,7 @@ static void answer_services(struct question *q)
 
 /* ---- the stream ---- */
 
-static void answer(struct question *q, request *asked)
+static void answer(struct question *q, Grpc__Reflection__V1__ServerReflectionRequest *asked)
 {
 	q->answer.valid_host = asked->host;
 	q->answer.original_request = asked;
@@ -193,7 +190,7 @@ static enum status answer_one(struct call *call, struct map *sent, bool *ret_is_
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	struct question q = { .arena = a, .sent = sent };
 	void *in_its_version; /* v1 or v1alpha, which have the same wire */
-	request *asked;
+	Grpc__Reflection__V1__ServerReflectionRequest *asked;
 	struct str wire;
 
 	TRY(call_recv(call, a, &in_its_version, &wire));
