@@ -107,7 +107,7 @@ def identity_during_sign_ins():
         thread.join()
     check(status == 0, "identity ends with exit status 0 during sign-ins", status)
     check(set(codes) <= {Code.OK, Code.UNAVAILABLE}, "each sign-in is answered, or told to come again", codes)
-    check(TENANT.sign_in().access_token != "", "one can sign in after the restart")
+    check(TENANT.sign_in(target=address("identity")).access_token != "", "one can sign in after the restart")
 
 
 def twice():
