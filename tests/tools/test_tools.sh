@@ -134,6 +134,11 @@ with_full_disk() {
 	CRM_RUN_DIR=$scratch/third PATH=$scratch/stub:$PATH "$top/tools/stack" up
 }
 
+the_first_port_is_7400() {
+	! CRM_PORT_BASE='' with_full_disk || return 1
+	[ "$(cat "$scratch/third/port-base")" = 7400 ]
+}
+
 with_service_that_ends() {
 	local rc=0
 	"$top/tools/stack" stop contacts
@@ -163,6 +168,7 @@ check 'deps without sudo says what to do' says 'no sudo; run as root: apt-get in
 check 'deps without a password says what to do' says 'sudo asks for a password; run tools/deps in a terminal' deps_without password
 check 'a wrong port base is named' says "CRM_PORT_BASE is 'abc'" env CRM_PORT_BASE=abc "$top/tools/stack" up
 check 'a full disk is named' says 'is full .* make room or name another folder' with_full_disk
+check 'without CRM_PORT_BASE the first port is 7400' the_first_port_is_7400
 check 'killed PostgreSQL continues with its data' the_data_survives kill
 check 'stopped PostgreSQL continues with its data' the_data_survives stop
 check 'PostgreSQL does not run as root' postgres_is_not_root

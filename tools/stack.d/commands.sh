@@ -144,12 +144,19 @@ command_status() {
 	[ "$(grep -cw SERVING <<<"$lines")" = "$(components | wc -l)" ]
 }
 
+# The cursor goes below the table.
+watch_end() {
+	printf '%s' "${lines//[!$'\n']/}"
+	exit 0
+}
+
 # command_watch - on a terminal the status, drawn over and over; elsewhere a line per change of state
 command_watch() {
 	local name now lines
 	declare -A before=()
 	ports_load
-	trap 'exit 0' INT TERM
+	lines=''
+	trap watch_end INT TERM
 	for (( ; ; )); do
 		if [ -t 1 ]; then
 			lines=$(command_status) || true

@@ -95,7 +95,7 @@ component_check() {
 	local all
 	all=$(components | xargs)
 	# no pipe into grep -q: it may leave before everything is written
-	[ -n "${1-}" ] && [[ " $all " == *" $1 "* ]] || fail "no component '${1-}'; there are: $all"
+	[[ -n ${1-} && " $all " == *" $1 "* ]] || fail "no component '${1-}'; there are: $all"
 }
 
 has_database() { [ -d "services/$1/migrations" ]; }

@@ -40,12 +40,15 @@ ports_load() {
 
 # ports_choose - the ports to start with; they do not change while something runs
 ports_choose() {
-	local base=${CRM_PORT_BASE:-} kept
+	local kept base
 	kept=$(ports_kept) || kept=
-	if [ -z "$base" ] || [ "$base" = auto ] && [ -n "$kept" ] && { [ -n "$(running)" ] || ports_are_free "$kept"; }; then
-		base=${kept:-7400}
-	elif [ "$base" = auto ]; then
-		base=$(ports_find)
+	base=${CRM_PORT_BASE:-${kept:-7400}}
+	if [ "$base" = auto ]; then
+		if [ -n "$kept" ] && { [ -n "$(running)" ] || ports_are_free "$kept"; }; then
+			base=$kept
+		else
+			base=$(ports_find)
+		fi
 	fi
 	port_base_check "$base"
 	[ -z "$(running)" ] || [ "$base" = "$kept" ] ||
