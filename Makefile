@@ -23,6 +23,7 @@ include mk/build.mk
 include mk/test.mk
 include mk/check.mk
 include mk/run.mk
+include mk/bench.mk
 
 help: ## this list
 	@grep -hE '^[a-z][a-z-]*:.*##' Makefile mk/*.mk | sed -E 's/:.*## /\t/' | sort | expand -t 14
