@@ -187,7 +187,12 @@ static void on_bus_change(bool up, void *service)
 
 static void connect_bus(struct service *s)
 {
-	const struct bus_config c = { .url = s->settings.nats, .name = s->def->name };
+	const struct bus_config c = {
+		.url = s->settings.nats,
+		.name = s->def->name,
+		.max_age_ms = s->settings.event_retention_ms,
+		.replicas = (int)s->settings.event_replicas,
+	};
 
 	if (s->settings.nats[0] == '\0')
 		return;

@@ -92,7 +92,7 @@ WITH found (id, score) AS (
 	UNION ALL
 	(SELECT c.id, 500 + (400 * word_similarity(lower(unaccent(:query)), c.search_text))::int
 	FROM contact c
-	WHERE c.tenant_id = :call.tenant_id AND c.delete_time IS NULL AND :visible(c) AND c.search_text LIKE :pattern ESCAPE '\'
+	WHERE c.tenant_id = :call.tenant_id AND c.delete_time IS NULL AND :visible(c) AND c.search_text LIKE lower(unaccent(:pattern))
 	LIMIT 500)
 	UNION ALL
 	(SELECT c.id, (900 * word_similarity(lower(unaccent(:query)), c.search_text))::int

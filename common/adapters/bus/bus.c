@@ -2,7 +2,7 @@
 #include "adapters/bus/bus_private.h"
 #include <assert.h>
 
-enum { MAX_AGE_DAYS = 30, CONCURRENCY = 16, LEAST_CAPACITY = 128, CAPACITY_PER_FIBER = 8 };
+enum { CONCURRENCY = 16, LEAST_CAPACITY = 128, CAPACITY_PER_FIBER = 8 };
 
 static void init_locks(struct bus *b)
 {
@@ -99,13 +99,12 @@ static void on_bell(struct loop_task *task)
 struct bus *bus_new(struct loop *l, const struct bus_config *c)
 {
 	struct bus *b = mem_zalloc(sizeof(*b));
-	int64_t max_age_ms = INT64_C(1000) * 86400 * MAX_AGE_DAYS;
 
 	init_locks(b);
 	b->loop = l;
 	b->url = mem_strdup(c->url);
 	b->name = mem_strdup(c->name);
-	b->max_age_ms = c->max_age_ms ? c->max_age_ms : max_age_ms;
+	b->max_age_ms = c->max_age_ms;
 	b->replicas = c->replicas ? c->replicas : 1;
 	b->bell.fn = on_bell;
 	bus_supervisor_start(b);

@@ -12,7 +12,7 @@ struct bus;
 struct bus_config {
 	const char *url; /* nats://user:password@host:port, several separated by commas */
 	const char *name; /* client name, the service's */
-	int64_t max_age_ms; /* how long the stream keeps events; 0: 30 days */
+	int64_t max_age_ms; /* how long the stream keeps events; 0: for ever */
 	int replicas; /* of the stream; 0: 1 */
 };
 

@@ -22,7 +22,7 @@ static void configure_stream(const struct bus *b, jsStreamConfig *c)
 	c->Storage = js_FileStorage;
 	c->MaxAge = b->max_age_ms * (NS_PER_S / 1000);
 	c->Duplicates = DUPLICATE_WINDOW_S * NS_PER_S;
-	if (c->Duplicates > c->MaxAge)
+	if (c->MaxAge > 0 && c->Duplicates > c->MaxAge)
 		c->Duplicates = c->MaxAge; /* the broker insists */
 	c->Replicas = b->replicas;
 }
