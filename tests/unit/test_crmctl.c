@@ -71,7 +71,9 @@ static pid_t spawn(const char *const argv[], int in, const char *out, const char
 	posix_spawn_file_actions_adddup2(&files, in, 0);
 	posix_spawn_file_actions_addopen(&files, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	posix_spawn_file_actions_addopen(&files, 2, err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_int_equal(posix_spawn(&pid, argv[0], &files, NULL, (char *const *)(uintptr_t)argv, environ), 0);
+	assert_int_equal(
+		posix_spawn(&pid, argv[0], &files, NULL, (char *const *)(uintptr_t)argv, environ),
+		0);
 	posix_spawn_file_actions_destroy(&files);
 	return pid;
 }
@@ -93,7 +95,8 @@ static struct result run_with(struct fixture *f, int in, const char *const args[
 		argv[n++] = args[i];
 	int status = wait_for(spawn(argv, in, path(f, "out"), path(f, "err")));
 
-	return (struct result){ status, read_file(f->arena, path(f, "out")), read_file(f->arena, path(f, "err")) };
+	return (struct result){ status, read_file(f->arena, path(f, "out")),
+		read_file(f->arena, path(f, "err")) };
 }
 
 /* stdin: NULL for one that is empty */
@@ -106,7 +109,7 @@ static struct result run_input(struct fixture *f, const char *input, const char 
 	return r;
 }
 
-#define ARGS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+#define ARGS(...)   ((const char *const[]){ __VA_ARGS__, NULL })
 #define RUN(f, ...) run_input((f), NULL, ARGS(__VA_ARGS__))
 
 static void assert_contains(const char *text, const char *part)
@@ -134,11 +137,13 @@ static void server_start(struct fixture *f, const char *mode)
 		const char *port = read_file(f->arena, path(f, "port"));
 
 		if (strchr(port, '\n')) {
-			f->target = arena_printf(f->arena, "127.0.0.1:%d", (int)strtol(port, NULL, 10));
+			f->target =
+				arena_printf(f->arena, "127.0.0.1:%d", (int)strtol(port, NULL, 10));
 			return;
 		}
 		if (waitpid(f->server, NULL, WNOHANG) != 0)
-			fail_msg("the server ended: %s", read_file(f->arena, path(f, "server.err")));
+			fail_msg(
+				"the server ended: %s", read_file(f->arena, path(f, "server.err")));
 		usleep(10000);
 	}
 }
@@ -189,16 +194,17 @@ static int set_up_server(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const FILES[] = { "out", "err", "in", "port", "server.err", "password", "secret", "key", "out2",
-		"err2", ".local/state/crmctl/token.json", ".local/state/crmctl/token.json.lock", ".local/state/crmctl",
-		".local/state", ".local" };
+	static const char *const FILES[] = { "out", "err", "in", "port", "server.err", "password",
+		"secret", "key", "out2", "err2", ".local/state/crmctl/token.json",
+		".local/state/crmctl/token.json.lock", ".local/state/crmctl", ".local/state",
+		".local" };
 	struct fixture *f = *state;
 
 	if (f->server)
 		server_stop(f);
 	for (size_t i = 0; i < sizeof(FILES) / sizeof(FILES[0]); i++)
 		(void)remove(path(f, FILES[i])); /* not every test makes each */
-	assert_int_equal(rmdir(f->dir), 0); /* no draft of a token file is left behind */
+	assert_int_equal(rmdir(f->dir), 0);      /* no draft of a token file is left behind */
 	arena_free(f->arena);
 	return 0;
 }
@@ -217,7 +223,8 @@ static void a_unary_call_prints_its_answer_on_one_line(void **state)
 static void a_service_goes_by_its_full_and_its_short_names(void **state)
 {
 	static const char *const NAMES[] = { "crm.contacts.v1.ContactsService/GetContact",
-		"/crm.contacts.v1.ContactsService/GetContact", "contacts/GetContact", "Contacts/GetContact" };
+		"/crm.contacts.v1.ContactsService/GetContact", "contacts/GetContact",
+		"Contacts/GetContact" };
 
 	for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++)
 		assert_int_equal(RUN(*state, "call", NAMES[i]).status, 0);
@@ -225,7 +232,8 @@ static void a_service_goes_by_its_full_and_its_short_names(void **state)
 
 static void a_unary_request_may_span_lines_of_standard_input(void **state)
 {
-	struct result r = run_input(*state, "{\n  \"id\": \"8\"\n}\n", ARGS("call", "contacts/GetContact", "-"));
+	struct result r = run_input(
+		*state, "{\n  \"id\": \"8\"\n}\n", ARGS("call", "contacts/GetContact", "-"));
 
 	assert_int_equal(r.status, 0);
 	assert_contains(r.out, "\"id\":\"8\"");
@@ -273,7 +281,8 @@ static void a_request_that_does_not_fit_is_not_sent(void **state)
 
 static void the_deadline_ends_a_call(void **state)
 {
-	struct result r = RUN(*state, "call", "contacts/GetContact", "{\"id\":\"slow\"}", "--timeout=300ms");
+	struct result r =
+		RUN(*state, "call", "contacts/GetContact", "{\"id\":\"slow\"}", "--timeout=300ms");
 
 	assert_int_equal(r.status, 1);
 	assert_contains(r.err, "DEADLINE_EXCEEDED: ");
@@ -293,8 +302,9 @@ static void a_stream_of_answers_is_printed_whole(void **state)
 
 static void a_stream_of_requests_is_a_message_a_line(void **state)
 {
-	struct result r = run_input(*state, "{\"key\":\"a\"}\n\n  \n{\"key\":\"b\"}\n{\"key\":\"c\"}",
-		ARGS("call", "contacts/ImportContacts"));
+	struct result r =
+		run_input(*state, "{\"key\":\"a\"}\n\n  \n{\"key\":\"b\"}\n{\"key\":\"c\"}",
+			ARGS("call", "contacts/ImportContacts"));
 
 	assert_int_equal(r.status, 0);
 	assert_contains(r.out, "\"createdCount\":\"3\"");
@@ -302,8 +312,8 @@ static void a_stream_of_requests_is_a_message_a_line(void **state)
 
 static void a_line_that_does_not_fit_is_named(void **state)
 {
-	struct result r =
-		run_input(*state, "{\"key\":\"a\"}\n{\"key\":7}\n", ARGS("call", "contacts/ImportContacts", "-"));
+	struct result r = run_input(*state, "{\"key\":\"a\"}\n{\"key\":7}\n",
+		ARGS("call", "contacts/ImportContacts", "-"));
 
 	assert_int_equal(r.status, 1);
 	assert_string_equal(r.out, "");
@@ -329,8 +339,9 @@ static void a_server_that_ends_the_call_is_not_sent_the_rest(void **state)
 
 static void both_sides_may_stream(void **state)
 {
-	struct result r = run_input(*state, "{\"list_services\":\"\"}\n{\"fileByFilename\":\"none\"}\n",
-		ARGS("call", "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"));
+	struct result r =
+		run_input(*state, "{\"list_services\":\"\"}\n{\"fileByFilename\":\"none\"}\n",
+			ARGS("call", "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"));
 
 	assert_int_equal(r.status, 0);
 	assert_contains(r.out, "{\"name\":\"crm.contacts.v1.ContactsService\"}");
@@ -342,7 +353,8 @@ static void what_the_server_lacks_is_named(void **state)
 	static const struct {
 		const char *method, *says;
 	} CASES[] = {
-		{ "contacts/Nothing", "NOT_FOUND: crm.contacts.v1.ContactsService has no method Nothing" },
+		{ "contacts/Nothing",
+			"NOT_FOUND: crm.contacts.v1.ContactsService has no method Nothing" },
 		{ "nobody/GetContact", "NOT_FOUND: the server has no service nobody" },
 		{ "no.body/GetContact", "NOT_FOUND: the server has no service no.body" },
 	};
@@ -377,10 +389,11 @@ static void a_server_that_is_not_there_is_unavailable(void **state)
 
 static void list_shows_services_and_methods(void **state)
 {
-	assert_string_equal(RUN(*state, "list").out, "crm.identity.v1.IdentityService\ncrm.contacts.v1.ContactsService\n"
-						     "grpc.health.v1.Health\ngrpc.reflection.v1.ServerReflection\n");
-	assert_string_equal(
-		RUN(*state, "list", "grpc.health.v1.Health").out, "grpc.health.v1.Health/Check\ngrpc.health.v1.Health/Watch\n");
+	assert_string_equal(RUN(*state, "list").out,
+		"crm.identity.v1.IdentityService\ncrm.contacts.v1.ContactsService\n"
+		"grpc.health.v1.Health\ngrpc.reflection.v1.ServerReflection\n");
+	assert_string_equal(RUN(*state, "list", "grpc.health.v1.Health").out,
+		"grpc.health.v1.Health/Check\ngrpc.health.v1.Health/Watch\n");
 }
 
 static void describe_shows_what_a_name_means(void **state)
@@ -388,14 +401,19 @@ static void describe_shows_what_a_name_means(void **state)
 	static const struct {
 		const char *name, *says;
 	} CASES[] = {
-		{ "crm.contacts.v1.ContactsService", "rpc ImportContacts(stream crm.contacts.v1.ImportContactsRequest) returns" },
+		{ "crm.contacts.v1.ContactsService",
+			"rpc ImportContacts(stream crm.contacts.v1.ImportContactsRequest) "
+			"returns" },
 		{ "ContactsService", "// permission: contacts.contacts.export\n" },
 		{ "contacts/ExportContacts", "returns (stream crm.contacts.v1.Contact);\n" },
-		{ "ContactsService.ExportContacts", "message crm.contacts.v1.ExportContactsRequest {\n" },
+		{ "ContactsService.ExportContacts",
+			"message crm.contacts.v1.ExportContactsRequest {\n" },
 		{ "Contact", "  map<string, string> labels = 19; // at most 50 elements\n" },
-		{ "crm.identity.v1.RefreshSessionRequest", "refresh_token = 1; // required, at most 400 long, secret\n" },
+		{ "crm.identity.v1.RefreshSessionRequest",
+			"refresh_token = 1; // required, at most 400 long, secret\n" },
 		{ "Interaction.Kind", "  KIND_COMPLAINT = 7;\n" },
-		{ "AuthenticateRequest", "  string api_key = 2; // one of credential; at most 200 long, secret\n" },
+		{ "AuthenticateRequest",
+			"  string api_key = 2; // one of credential; at most 200 long, secret\n" },
 	};
 
 	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++)
@@ -435,9 +453,12 @@ static void a_sign_in_is_kept_renewed_and_ended(void **state)
 	assert_int_equal(stat(path(f, ".local/state/crmctl/token.json"), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	/* what the server gave had ended already */
-	assert_contains(RUN(f, "call", "contacts/GetContact").out, "\"creatorId\":\"Bearer access-600-1\"");
-	assert_contains(RUN(f, "call", "contacts/GetContact").out, "\"creatorId\":\"Bearer access-600-1\"");
-	assert_contains(RUN(f, "whoami").out, "tenant   acme (Acme s.r.o.)\nuser     a@acme.example u-1\n");
+	assert_contains(
+		RUN(f, "call", "contacts/GetContact").out, "\"creatorId\":\"Bearer access-600-1\"");
+	assert_contains(
+		RUN(f, "call", "contacts/GetContact").out, "\"creatorId\":\"Bearer access-600-1\"");
+	assert_contains(
+		RUN(f, "whoami").out, "tenant   acme (Acme s.r.o.)\nuser     a@acme.example u-1\n");
 	assert_string_equal(RUN(f, "logout").out, "signed out\n");
 	assert_int_not_equal(stat(path(f, ".local/state/crmctl/token.json"), &st), 0);
 	assert_contains(RUN(f, "whoami").err, "UNAUTHENTICATED: nobody is signed in");
@@ -446,7 +467,8 @@ static void a_sign_in_is_kept_renewed_and_ended(void **state)
 static void runs_side_by_side_renew_once(void **state)
 {
 	struct fixture *f = *state;
-	const char *argv[] = { f->crmctl, "--target", f->target, "call", "contacts/GetContact", NULL };
+	const char *argv[] = { f->crmctl, "--target", f->target, "call", "contacts/GetContact",
+		NULL };
 	pid_t pids[2];
 
 	assert_int_equal(login(f).status, 0);
@@ -475,7 +497,8 @@ static void a_machine_signs_in_by_key(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_string_equal(RUN(f, "login", "--api-key-file", write_file(f, "key", "good\n")).out, "signed in as u-1\n");
+	assert_string_equal(RUN(f, "login", "--api-key-file", write_file(f, "key", "good\n")).out,
+		"signed in as u-1\n");
 	assert_contains(RUN(f, "whoami").out, "user     by API key u-1\n");
 }
 
@@ -498,12 +521,14 @@ static void a_tenant_is_made_with_the_bootstrap_secret(void **state)
 	struct fixture *f = *state;
 	const char *password = write_file(f, "password", "pass \"word\" ž\\\n");
 	const char *secret = write_file(f, "secret", "secret-1\nsecret-2\n");
-	struct result r = RUN(f, "bootstrap", "--tenant", "acme", "--name", "Acme", "--email", "a@acme.example", "--admin-name",
-		"Jana \"J\"", "--password-file", password, "--secret-file", secret);
+	struct result r = RUN(f, "bootstrap", "--tenant", "acme", "--name", "Acme", "--email",
+		"a@acme.example", "--admin-name", "Jana \"J\"", "--password-file", password,
+		"--secret-file", secret);
 
 	assert_int_equal(r.status, 0);
-	assert_string_equal(r.out, "{\"tenant\":{\"key\":\"acme\"},\"administrator\":{\"email\":\"a@acme.example\","
-				   "\"displayName\":\"Jana \\\"J\\\"\"}}\n");
+	assert_string_equal(r.out,
+		"{\"tenant\":{\"key\":\"acme\"},\"administrator\":{\"email\":\"a@acme.example\","
+		"\"displayName\":\"Jana \\\"J\\\"\"}}\n");
 }
 
 /* ---- usage ---- */
@@ -552,7 +577,7 @@ static void help_is_no_failure(void **state)
 	assert_int_equal(RUN(*state, "login", "-h").status, 0);
 }
 
-#define ALONE(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
+#define ALONE(t)  cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 #define SERVED(t) cmocka_unit_test_setup_teardown(t, set_up_server, tear_down)
 
 int main(void)

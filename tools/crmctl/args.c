@@ -16,11 +16,15 @@ struct flag {
 #define AT(field) offsetof(struct options, field)
 
 static const struct flag FLAGS[] = {
-	{ "target", FLAG_TEXT, AT(target), true, "HOST:PORT", "server; default $CRM_TARGET or 127.0.0.1:7400" },
-	{ "tls-ca", FLAG_TEXT, AT(tls_ca), true, "FILE", "speak TLS and trust these certificates (PEM)" },
+	{ "target", FLAG_TEXT, AT(target), true, "HOST:PORT",
+		"server; default $CRM_TARGET or 127.0.0.1:7400" },
+	{ "tls-ca", FLAG_TEXT, AT(tls_ca), true, "FILE",
+		"speak TLS and trust these certificates (PEM)" },
 	{ "token-file", FLAG_TEXT, AT(token_file), true, "FILE",
-		"where the sign-in is kept; default $CRM_TOKEN_FILE or ~/.local/state/crmctl/token.json" },
-	{ "timeout", FLAG_DURATION, AT(timeout_ms), true, "10s", "deadline of a call; default 30s, none for streams" },
+		"where the sign-in is kept; default $CRM_TOKEN_FILE or "
+		"~/.local/state/crmctl/token.json" },
+	{ "timeout", FLAG_DURATION, AT(timeout_ms), true, "10s",
+		"deadline of a call; default 30s, none for streams" },
 	{ "header", FLAG_HEADER, 0, true, "KEY=VALUE", "metadata to send; may be repeated" },
 	{ "help", FLAG_BOOL, AT(help), true, NULL, "this text" },
 	{ "pretty", FLAG_BOOL, AT(pretty), false, NULL, "answers on several lines" },
@@ -28,11 +32,14 @@ static const struct flag FLAGS[] = {
 	{ "tenant", FLAG_TEXT, AT(tenant), false, "KEY", "key of the tenant" },
 	{ "email", FLAG_TEXT, AT(email), false, "ADDRESS", "e-mail address of the user" },
 	{ "name", FLAG_TEXT, AT(name), false, "NAME", "name of the tenant as shown" },
-	{ "admin-name", FLAG_TEXT, AT(admin_name), false, "NAME", "name of the first administrator" },
+	{ "admin-name", FLAG_TEXT, AT(admin_name), false, "NAME",
+		"name of the first administrator" },
 	{ "password-file", FLAG_TEXT, AT(password_file), false, "FILE",
 		"holds the password; else $CRM_PASSWORD, else it is asked for" },
-	{ "secret-file", FLAG_TEXT, AT(secret_file), false, "FILE", "its first line is the bootstrap secret" },
-	{ "api-key-file", FLAG_TEXT, AT(api_key_file), false, "FILE", "holds the API key of a machine" },
+	{ "secret-file", FLAG_TEXT, AT(secret_file), false, "FILE",
+		"its first line is the bootstrap secret" },
+	{ "api-key-file", FLAG_TEXT, AT(api_key_file), false, "FILE",
+		"holds the API key of a machine" },
 };
 
 enum { N_FLAGS = sizeof(FLAGS) / sizeof(FLAGS[0]) };
@@ -106,7 +113,8 @@ static enum status header_set(struct ctl *c, struct str text)
 	struct str key = str_cut(&value, '=');
 
 	if (!value.p || !header_key_is_valid(key) || !header_value_is_valid(key, value))
-		return ctl_fail_usage(c, "--header wants KEY=VALUE, a key of a-z 0-9 - _ . and printable ASCII");
+		return ctl_fail_usage(
+			c, "--header wants KEY=VALUE, a key of a-z 0-9 - _ . and printable ASCII");
 	if (o->n_headers == MAX_HEADERS)
 		return ctl_fail_usage(c, "at most %d headers", MAX_HEADERS);
 	o->headers[o->n_headers++] = (struct rpc_header){ str_dup(c->arena, key), value };
@@ -125,7 +133,8 @@ static enum status flag_set(struct ctl *c, const struct flag *f, const char *val
 		return header_set(c, str_c(value));
 	case FLAG_DURATION:
 		if (!duration_parse(str_c(value), (int64_t *)(void *)field))
-			return ctl_fail_usage(c, "--%s wants a time such as 500ms, 10s or 2m", f->name);
+			return ctl_fail_usage(
+				c, "--%s wants a time such as 500ms, 10s or 2m", f->name);
 		return ST_OK;
 	case FLAG_TEXT:
 		break;
@@ -217,7 +226,8 @@ static enum status command_check(struct line *l, const struct command *command)
 
 	for (size_t i = 0; i < l->n_given; i++) {
 		if (!flag_is_of(l->given[i], command))
-			return ctl_fail_usage(l->ctl, "%s takes no --%s", command->name, l->given[i]->name);
+			return ctl_fail_usage(
+				l->ctl, "%s takes no --%s", command->name, l->given[i]->name);
 	}
 	if (l->ctl->options.help || (n >= command->min_args && n <= command->max_args))
 		return ST_OK;
@@ -262,7 +272,8 @@ enum status args_parse(struct ctl *c, int argc, char **argv, const struct comman
 static void flag_help(FILE *out, const struct flag *f)
 {
 	fprintf(out, "  --%s%s%-*s  %s\n", f->name, f->value ? " " : "",
-		(int)(24 - strlen(f->name) - (f->value != NULL)), f->value ? f->value : "", f->help);
+		(int)(24 - strlen(f->name) - (f->value != NULL)), f->value ? f->value : "",
+		f->help);
 }
 
 void args_help(FILE *out, const struct command *table, size_t n)
@@ -277,12 +288,14 @@ void args_help(FILE *out, const struct command *table, size_t n)
 		if (FLAGS[i].is_common)
 			flag_help(out, &FLAGS[i]);
 	}
-	fputs("\ncrmctl COMMAND --help tells more. Exit status: 0 done, 1 failed, 2 wrong usage.\n", out);
+	fputs("\ncrmctl COMMAND --help tells more. Exit status: 0 done, 1 failed, 2 wrong usage.\n",
+		out);
 }
 
 void args_command_help(FILE *out, const struct command *command)
 {
-	fprintf(out, "usage: crmctl %s %s\n%s\n\n", command->name, command->arguments, command->help);
+	fprintf(out, "usage: crmctl %s %s\n%s\n\n", command->name, command->arguments,
+		command->help);
 	for (size_t i = 0; i < N_FLAGS; i++) {
 		if (flag_is_of(&FLAGS[i], command))
 			flag_help(out, &FLAGS[i]);

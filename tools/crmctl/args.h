@@ -1,5 +1,6 @@
 /*
- * args: the command line, by one table of flags. Flags may stand before and after the command, as "--name value" and
+ * args: the command line, by one table of flags. Flags may stand before and after the command, as
+ * "--name value" and
  * "--name=value"; "--" ends them. Strings are those of argv.
  */
 #pragma once
@@ -24,7 +25,8 @@ struct options {
 
 struct command {
 	const char *name;
-	const char *flags; /* names of the flags that it takes beside the common ones, with a blank around each */
+	const char *flags; /* names of the flags that it takes beside the common ones, with a blank
+			      around each */
 	const char *arguments; /* as shown in its help */
 	size_t min_args, max_args;
 	const char *help;

@@ -1,6 +1,6 @@
 /*
- * crmctl call: one call of any kind. A stream of requests is sent by a fiber of its own, a line at a time, as fast as the server takes
- * them; what comes back is printed meanwhile, a message a line.
+ * crmctl call: one call of any kind. A stream of requests is sent by a fiber of its own, a line at
+ * a time, as fast as the server takes them; what comes back is printed meanwhile, a message a line.
  */
 #include "tools/crmctl/input.h"
 #include "tools/crmctl/method.h"
@@ -24,7 +24,8 @@ static enum status line_send(struct exchange *x, struct arena *a, struct str lin
 	enum status st = method_request(a, x->method, line, &wire);
 
 	if (st != ST_OK)
-		return ctl_fail(st, "line %zu is at fault; nothing after it was sent", input_line_number(x->input));
+		return ctl_fail(st, "line %zu is at fault; nothing after it was sent",
+			input_line_number(x->input));
 	b = rpc_bytes_of(wire);
 	st = rpc_stream_send(x->stream, b);
 	rpc_bytes_unref(b);
@@ -115,7 +116,8 @@ static enum status stream_call(struct exchange *x, const char *token)
 	return st;
 }
 
-static enum status unary_call(struct ctl *c, const struct method *m, const char *token, struct str json)
+static enum status unary_call(
+	struct ctl *c, const struct method *m, const char *token, struct str json)
 {
 	struct str answer;
 

@@ -1,8 +1,9 @@
 /*
  * crmctl: what its commands share: the run, and how a run ends.
  *
- * A run is one command in one fiber. Whoever detects a failure says it once (ctl_fail and its like write to stderr) and
- * returns its status; the others pass it up. Everything lives in the run's arena.
+ * A run is one command in one fiber. Whoever detects a failure says it once (ctl_fail and its like
+ * write to stderr) and returns its status; the others pass it up. Everything lives in the run's
+ * arena.
  */
 #pragma once
 #include "adapters/pb/pb.h"

@@ -1,6 +1,6 @@
 /*
- * crmctl describe: a service, method, message or enum as its server declares it: comments, types, numbers, and the rules and permissions
- * that it enforces.
+ * crmctl describe: a service, method, message or enum as its server declares it: comments, types,
+ * numbers, and the rules and permissions that it enforces.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,9 +33,9 @@ static const char *join(const struct description *d, const char *a, const char *
 
 static const char *scalar_name(enum pb_type t)
 {
-	static const char *const NAMES[] = { "", "double", "float", "int64", "uint64", "int32", "fixed64",
-		"fixed32", "bool", "string", "group", "message", "bytes", "uint32", "enum", "sfixed32", "sfixed64",
-		"sint32", "sint64" };
+	static const char *const NAMES[] = { "", "double", "float", "int64", "uint64", "int32",
+		"fixed64", "fixed32", "bool", "string", "group", "message", "bytes", "uint32",
+		"enum", "sfixed32", "sfixed64", "sint32", "sint64" };
 
 	return t > 0 && t < sizeof(NAMES) / sizeof(NAMES[0]) ? NAMES[t] : "?";
 }
@@ -57,8 +57,9 @@ static const char *field_type(struct arena *a, const struct pb_field *f)
 
 static const char *format_name(enum pb_format f)
 {
-	static const char *const NAMES[] = { "", "UUID", "e-mail address", "phone number", "phone number in E.164",
-		"URL", "language", "time zone", "country", "currency", "date", "key", "domain" };
+	static const char *const NAMES[] = { "", "UUID", "e-mail address", "phone number",
+		"phone number in E.164", "URL", "language", "time zone", "country", "currency",
+		"date", "key", "domain" };
 
 	return f < sizeof(NAMES) / sizeof(NAMES[0]) ? NAMES[f] : "?";
 }
@@ -105,7 +106,8 @@ static const char *rules_text(struct arena *a, const struct pb_field *f)
 	return buf_cstr(&b);
 }
 
-static void field_print(const struct description *d, const struct pb_message *m, const struct pb_field *f)
+static void field_print(
+	const struct description *d, const struct pb_message *m, const struct pb_field *f)
 {
 	struct arena *a = d->ctl->arena;
 	const char *rules = rules_text(a, f);
@@ -159,8 +161,9 @@ static void method_print(const struct description *d, const char *indent, const 
 {
 	comment_print(d, indent, join(d, m->service->full_name, m->name));
 	policy_print(indent, &m->policy);
-	printf("%srpc %s(%s%s) returns (%s%s);\n", indent, m->name, m->client_streaming ? "stream " : "",
-		m->input->full_name, m->server_streaming ? "stream " : "", m->output->full_name);
+	printf("%srpc %s(%s%s) returns (%s%s);\n", indent, m->name,
+		m->client_streaming ? "stream " : "", m->input->full_name,
+		m->server_streaming ? "stream " : "", m->output->full_name);
 }
 
 static void service_print(const struct description *d, const struct pb_service *s)
@@ -194,8 +197,9 @@ static const struct pb_method *method_of(const struct description *d, const char
 
 	if (!dot)
 		return NULL;
-	return pb_schema_method(d->schema,
-		str_c(arena_printf(a, "/%s/%s", arena_strndup(a, name, (size_t)(dot - name)), dot + 1)));
+	return pb_schema_method(
+		d->schema, str_c(arena_printf(a, "/%s/%s",
+				   arena_strndup(a, name, (size_t)(dot - name)), dot + 1)));
 }
 
 static bool print_named(const struct description *d, const char *name)
@@ -229,11 +233,13 @@ static enum status everything_fetch(struct description *d, struct service_names 
 	return reflect_schema(d->reflection, &d->schema);
 }
 
-static bool print_short(const struct description *d, const struct service_names *services, const char *name)
+static bool print_short(
+	const struct description *d, const struct service_names *services, const char *name)
 {
 	for (size_t i = 0; i < services->n; i++) {
 		const char *full = services->list[i], *dot = strrchr(full, '.');
-		const char *package = arena_strndup(d->ctl->arena, full, dot ? (size_t)(dot - full) : 0);
+		const char *package =
+			arena_strndup(d->ctl->arena, full, dot ? (size_t)(dot - full) : 0);
 
 		if (print_named(d, join(d, package, name)))
 			return true;
@@ -264,7 +270,8 @@ enum status describe_run(struct ctl *c)
 	if (slash) {
 		const char *service;
 
-		TRY(reflect_service_name(d.reflection, str_n(name, (size_t)(slash - name)), &service));
+		TRY(reflect_service_name(
+			d.reflection, str_n(name, (size_t)(slash - name)), &service));
 		name = arena_printf(c->arena, "%s.%s", service, slash + 1);
 	}
 	return describe_short(&d, name);

@@ -1,6 +1,6 @@
 /*
- * crmctl health: Check or Watch of grpc.health.v1. Its two messages have one field each, so that no schema is needed:
- * health can be asked of a server that answers nothing else yet.
+ * crmctl health: Check or Watch of grpc.health.v1. Its two messages have one field each, so that no
+ * schema is needed: health can be asked of a server that answers nothing else yet.
  */
 #include <stdio.h>
 #include "tools/crmctl/target.h"
@@ -22,11 +22,17 @@ static enum status state_print(struct str wire)
 	return state == 1 ? ST_OK : ST_UNAVAILABLE; /* printed: that says it */
 }
 
+/* Whoever asks for the health wants to hear soon that there is none. */
+enum { CHECK_TIMEOUT_MS = 5000 };
+
 static enum status check(struct ctl *c, struct rpc_channel *ch, struct str request)
 {
 	struct rpc_response r;
 
-	if (target_unary(c, c->arena, ch, "/grpc.health.v1.Health/Check", NULL, request, &r) != ST_OK)
+	if (!c->options.timeout_ms)
+		c->options.timeout_ms = CHECK_TIMEOUT_MS;
+	if (target_unary(c, c->arena, ch, "/grpc.health.v1.Health/Check", NULL, request, &r) !=
+		ST_OK)
 		return ctl_fail_outcome(&r.outcome);
 	return state_print(rpc_flat(c->arena, r.message));
 }
@@ -54,7 +60,8 @@ static enum status states_print(struct rpc_stream *s)
 
 static enum status watch(struct ctl *c, struct rpc_channel *ch, struct str request)
 {
-	struct rpc_request q = target_request(c, c->arena, "/grpc.health.v1.Health/Watch", NULL, true);
+	struct rpc_request q =
+		target_request(c, c->arena, "/grpc.health.v1.Health/Watch", NULL, true);
 	struct rpc_bytes *message = rpc_bytes_of(request);
 	struct rpc_stream *s;
 	enum status st = rpc_stream_open(ch, &q, &s);

@@ -11,7 +11,7 @@ enum { CHUNK = 64 * 1024, MAX_PENDING = 64 << 20 };
 struct input {
 	struct loop *loop;
 	struct loop_io io; /* io.fd: -1 if the text was given */
-	bool can_wait; /* epoll knows it: a pipe, socket or terminal; a file is always ready */
+	bool can_wait;     /* epoll knows it: a pipe, socket or terminal; a file is always ready */
 	bool is_ended;
 	struct event readable;
 	char *text; /* what was read and not yet given out starts at `at` */
@@ -89,7 +89,8 @@ static enum status room_make(struct input *in)
 	if (in->cap - in->n >= CHUNK)
 		return ST_OK;
 	if (in->n >= MAX_PENDING)
-		return ctl_fail(ST_INVALID_ARGUMENT, "a message of more than %d MiB", MAX_PENDING >> 20);
+		return ctl_fail(
+			ST_INVALID_ARGUMENT, "a message of more than %d MiB", MAX_PENDING >> 20);
 	in->cap = in->cap ? in->cap * 2 : 2 * CHUNK;
 	in->text = mem_realloc(in->text, in->cap);
 	return ST_OK;

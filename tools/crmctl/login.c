@@ -1,6 +1,6 @@
 /*
- * crmctl login, logout, whoami and bootstrap: the methods of the identity service that a person needs to begin with, by reflection
- * like all others.
+ * crmctl login, logout, whoami and bootstrap: the methods of the identity service that a person
+ * needs to begin with, by reflection like all others.
  */
 #include <stdio.h>
 #include "adapters/json/json.h"
@@ -10,8 +10,8 @@
 #include "tools/crmctl/text.h"
 #include "tools/crmctl/token.h"
 
-static enum status identity_call(struct ctl *c, const char *target, const char *method, const char *token,
-	struct str json, struct str *ret)
+static enum status identity_call(struct ctl *c, const char *target, const char *method,
+	const char *token, struct str json, struct str *ret)
 {
 	struct rpc_channel *ch;
 	struct method m;
@@ -36,7 +36,8 @@ static enum status password_request(struct ctl *c, struct buf *ret)
 	TRY(require(c, "tenant", o->tenant));
 	TRY(require(c, "email", o->email));
 	TRY(password_get(c, &password));
-	const char *const members[] = { "tenantKey", o->tenant, "email", o->email, "password", password };
+	const char *const members[] = { "tenantKey", o->tenant, "email", o->email, "password",
+		password };
 
 	buf_puts(ret, "{\"password\":");
 	json_object_put(ret, members, 6);
@@ -50,7 +51,8 @@ static enum status api_key_request(struct ctl *c, struct buf *ret)
 	const char *key;
 
 	if (o->tenant || o->email || o->password_file)
-		return ctl_fail_usage(c, "an API key needs no --tenant, --email or --password-file");
+		return ctl_fail_usage(
+			c, "an API key needs no --tenant, --email or --password-file");
 	TRY(first_line(c, "api-key-file", o->api_key_file, &key));
 	const char *const members[] = { "apiKey", key, "device", "crmctl" };
 
@@ -61,7 +63,9 @@ static enum status api_key_request(struct ctl *c, struct buf *ret)
 enum status login_run(struct ctl *c)
 {
 	const struct options *o = &c->options;
-	struct token t = { .target = o->target, .tenant = o->tenant ? o->tenant : "", .email = o->email ? o->email : "" };
+	struct token t = { .target = o->target,
+		.tenant = o->tenant ? o->tenant : "",
+		.email = o->email ? o->email : "" };
 	struct buf request = buf_new(c->arena, 0);
 	struct str answer;
 
@@ -69,7 +73,8 @@ enum status login_run(struct ctl *c)
 	TRY(identity_call(c, o->target, "Authenticate", NULL, buf_str(&request), &answer));
 	TRY(token_take(c, answer, &t));
 	TRY(token_store(c, &t));
-	return line_print(str_c(arena_printf(c->arena, "signed in as %s", *t.email ? t.email : t.user_id)));
+	return line_print(
+		str_c(arena_printf(c->arena, "signed in as %s", *t.email ? t.email : t.user_id)));
 }
 
 /* ---- logout ---- */
@@ -85,8 +90,10 @@ enum status logout_run(struct ctl *c)
 		return line_print(STR("nobody was signed in"));
 	st = token_require(c, &t);
 	if (st == ST_OK)
-		st = identity_call(c, t.target, "RevokeSession", t.access_token, STR("{}"), &answer);
-	/* one that has ended is forgotten all the same; one that could not be reached may be tried again */
+		st = identity_call(
+			c, t.target, "RevokeSession", t.access_token, STR("{}"), &answer);
+	/* one that has ended is forgotten all the same; one that could not be reached may be tried
+	 * again */
 	if (st != ST_OK && st != ST_UNAUTHENTICATED && st != ST_NOT_FOUND)
 		return st;
 	TRY(token_remove(c));
@@ -143,8 +150,9 @@ enum status bootstrap_run(struct ctl *c)
 	TRY(bootstrap_check(c));
 	TRY(first_line(c, "secret-file", o->secret_file, &secret));
 	TRY(password_get(c, &password));
-	const char *const rest[][2] = { { "administratorEmail", o->email }, { "administratorName", o->admin_name },
-		{ "administratorPassword", password }, { "bootstrapSecret", secret } };
+	const char *const rest[][2] = { { "administratorEmail", o->email },
+		{ "administratorName", o->admin_name }, { "administratorPassword", password },
+		{ "bootstrapSecret", secret } };
 
 	buf_puts(&request, "{\"tenant\":");
 	json_object_put(&request, tenant, 4);

@@ -1,5 +1,6 @@
 /*
- * crmctl: a small client of the services on the command line. Here: its commands, and one run from its beginning to its exit status.
+ * crmctl: a small client of the services on the command line. Here: its commands, and one run from
+ * its beginning to its exit status.
  */
 #include <stdio.h>
 #include "tools/crmctl/crmctl.h"
@@ -8,18 +9,23 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_WRONG_USAGE = 2 };
 
 static const struct command COMMANDS[] = {
 	{ "call", " pretty ", "SERVICE/METHOD [JSON | @FILE | -]", 1, 2,
-		"call a method; of client streams one message a line, else from stdin", call_run },
+		"call a method; a stream of requests is read a line each, from stdin if not given",
+		call_run },
 	{ "list", " ", "[SERVICE]", 0, 1, "list the services, or the methods of one", list_run },
-	{ "describe", " ", "NAME", 1, 1, "describe a service, method, message or enum", describe_run },
-	{ "health", " watch ", "[HOST:PORT] [SERVICE]", 0, 2, "ask for the health; 0 only if it is SERVING", health_run },
+	{ "describe", " ", "NAME", 1, 1, "describe a service, method, message or enum",
+		describe_run },
+	{ "health", " watch ", "[HOST:PORT] [SERVICE]", 0, 2,
+		"ask for the health; 0 only if it is SERVING", health_run },
 	{ "login", " tenant email password-file api-key-file ",
 		"{--tenant KEY --email ADDRESS [--password-file FILE] | --api-key-file FILE}", 0, 0,
 		"sign in; later calls use and renew it", login_run },
 	{ "logout", " ", "", 0, 0, "end the session and forget it", logout_run },
 	{ "whoami", " ", "", 0, 0, "show who is signed in", whoami_run },
 	{ "bootstrap", " tenant name email admin-name password-file secret-file ",
-		"--tenant KEY --name NAME --email ADDRESS --admin-name NAME [--password-file FILE] --secret-file FILE", 0, 0,
-		"create a tenant and its first administrator with a bootstrap secret", bootstrap_run },
+		"--tenant KEY --name NAME --email ADDRESS --admin-name NAME [--password-file FILE] "
+		"--secret-file FILE",
+		0, 0, "create a tenant and its first administrator with a bootstrap secret",
+		bootstrap_run },
 };
 
 enum { N_COMMANDS = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };

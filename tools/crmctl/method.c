@@ -18,29 +18,35 @@ enum status method_find(struct ctl *c, struct rpc_channel *ch, const char *name,
 	TRY(reflect_service_name(r, given, &service));
 	st = reflect_symbol(r, service);
 	if (st == ST_NOT_FOUND)
-		return ctl_fail(st, "the server has no service %s; crmctl list shows those that it has", service);
+		return ctl_fail(st,
+			"the server has no service %s; crmctl list shows those that it has",
+			service);
 	TRY(st);
 	TRY(reflect_schema(r, &schema));
 	ret->channel = ch;
 	ret->schema = schema;
-	ret->pb = pb_schema_method(schema, str_c(arena_printf(c->arena, "/%s/%s", service, method.p)));
+	ret->pb = pb_schema_method(
+		schema, str_c(arena_printf(c->arena, "/%s/%s", service, method.p)));
 	if (!ret->pb)
-		return ctl_fail(ST_NOT_FOUND, "%s has no method %s; crmctl list %s shows those that it has", service,
+		return ctl_fail(ST_NOT_FOUND,
+			"%s has no method %s; crmctl list %s shows those that it has", service,
 			method.p, service);
 	return ST_OK;
 }
 
-enum status method_request(struct arena *a, const struct method *m, struct str json, struct str *ret_wire)
+enum status method_request(
+	struct arena *a, const struct method *m, struct str json, struct str *ret_wire)
 {
 	struct pb_violations wrong = { 0 };
 
 	if (pb_json_to_wire(a, m->schema, m->pb->input, json, ret_wire, &wrong) == ST_OK)
 		return ST_OK;
-	return ctl_fail_fields(arena_printf(a, "the request is no %s", m->pb->input->full_name), &wrong);
+	return ctl_fail_fields(
+		arena_printf(a, "the request is no %s", m->pb->input->full_name), &wrong);
 }
 
-enum status method_answer(
-	struct arena *a, const struct method *m, struct rpc_bytes *b, unsigned json_flags, struct str *ret)
+enum status method_answer(struct arena *a, const struct method *m, struct rpc_bytes *b,
+	unsigned json_flags, struct str *ret)
 {
 	struct str wire = rpc_flat(a, b);
 	struct pb_violations wrong = { 0 };
@@ -67,7 +73,8 @@ enum status method_call(struct ctl *c, struct arena *a, const struct method *m, 
 
 enum status line_print(struct str line)
 {
-	if (fwrite(line.p, 1, line.n, stdout) == line.n && fputc('\n', stdout) != EOF && fflush(stdout) == 0)
+	if (fwrite(line.p, 1, line.n, stdout) == line.n && fputc('\n', stdout) != EOF &&
+		fflush(stdout) == 0)
 		return ST_OK;
 	return ctl_fail(ST_UNKNOWN, "the output cannot be written: %s", strerror(errno));
 }

@@ -6,7 +6,14 @@
 #include <unistd.h>
 #include "adapters/config/config.h"
 
-enum { MAX_FILE = 64 * 1024, MAX_TYPED = 1024, CTRL_C = 3, CTRL_D = 4, BACKSPACE = 8, DELETE = 127 };
+enum {
+	MAX_FILE = 64 * 1024,
+	MAX_TYPED = 1024,
+	CTRL_C = 3,
+	CTRL_D = 4,
+	BACKSPACE = 8,
+	DELETE = 127
+};
 
 enum status first_line(struct ctl *c, const char *flag, const char *path, const char **ret)
 {
@@ -18,7 +25,8 @@ enum status first_line(struct ctl *c, const char *flag, const char *path, const 
 	if (str_ends(line, "\r"))
 		line.n--;
 	if (line.n == 0 || memchr(line.p, '\0', line.n))
-		return ctl_fail_usage(c, "--%s: the first line of %s is empty or no text", flag, path);
+		return ctl_fail_usage(
+			c, "--%s: the first line of %s is empty or no text", flag, path);
 	*ret = str_dup(c->arena, line);
 	return ST_OK;
 }
@@ -30,7 +38,8 @@ static void erase_last(struct buf *typed)
 		;
 }
 
-/* Byte by byte, without the terminal's own signals: whatever ends it, the echo comes back. False if it was given up. */
+/* Byte by byte, without the terminal's own signals: whatever ends it, the echo comes back. False if
+ * it was given up. */
 static bool type(int tty, struct buf *typed)
 {
 	char ch;

@@ -1,6 +1,7 @@
 /*
- * Failures on stderr: "CODE: text", then a line for each detail of google.rpc.Status that is understood.
- * The bytes may be a stranger's: they are read by hand, and what is no printable text does not reach the terminal.
+ * Failures on stderr: "CODE: text", then a line for each detail of google.rpc.Status that is
+ * understood. The bytes may be a stranger's: they are read by hand, and what is no printable text
+ * does not reach the terminal.
  */
 #include <stdio.h>
 #include "tools/crmctl/crmctl.h"
@@ -81,7 +82,8 @@ static void put_error_info(struct str info)
 	}
 }
 
-/* BadRequest: field, description. Of PreconditionFailure the subject and description, of QuotaFailure likewise. */
+/* BadRequest: field, description. Of PreconditionFailure the subject and description, of
+ * QuotaFailure likewise. */
 static void put_violations(struct str list, uint32_t subject, uint32_t description)
 {
 	struct pb_reader r = reader(list);

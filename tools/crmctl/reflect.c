@@ -1,5 +1,6 @@
 /*
- * See reflect.h. The two versions have the same messages; they are few and flat, so they are written and read by hand.
+ * See reflect.h. The two versions have the same messages; they are few and flat, so they are
+ * written and read by hand.
  */
 #include "tools/crmctl/reflect.h"
 #include <strings.h>
@@ -20,7 +21,7 @@ struct reflection {
 	struct rpc_stream *stream;
 	bool is_alpha;
 	struct map files; /* names of those that are here */
-	struct buf set; /* FileDescriptorSet */
+	struct buf set;   /* FileDescriptorSet */
 	size_t n_wanted;
 	const char *wanted[MAX_FILES]; /* imports that may not be here */
 };
@@ -57,8 +58,9 @@ struct reflection *reflect_begin(struct ctl *c, struct rpc_channel *ch)
 static enum status stream_open(struct reflection *r)
 {
 	struct ctl *c = r->ctl;
-	const char *method = r->is_alpha ? "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
-					 : "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+	const char *method =
+		r->is_alpha ? "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+			    : "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 	struct rpc_request q = target_request(c, c->arena, method, NULL, true);
 
 	if (!q.deadline)
@@ -68,7 +70,8 @@ static enum status stream_open(struct reflection *r)
 	return ST_OK;
 }
 
-/* Why the stream ended instead of answering. ST_OK: it is to be asked again, by the older version. */
+/* Why the stream ended instead of answering. ST_OK: it is to be asked again, by the older version.
+ */
 static enum status stream_ended(struct reflection *r)
 {
 	struct rpc_outcome o;
@@ -132,7 +135,8 @@ static enum status refused(struct str error)
 	struct str message = STR("");
 
 	while (pb_read(&r, &f)) {
-		if (f.number == 1 && f.wire_type == 0 && f.value > 0 && f.value <= ST_UNAUTHENTICATED)
+		if (f.number == 1 && f.wire_type == 0 && f.value > 0 &&
+			f.value <= ST_UNAUTHENTICATED)
 			st = (enum status)f.value;
 		else if (f.number == 2 && f.wire_type == 2)
 			message = f.bytes;
@@ -192,7 +196,8 @@ static enum status file_take(struct reflection *r, struct str file)
 		if (is_wanted(r, import))
 			continue;
 		if (r->n_wanted == MAX_FILES || r->set.overflow)
-			return ctl_fail(ST_RESOURCE_EXHAUSTED, "the server's descriptors are too large");
+			return ctl_fail(
+				ST_RESOURCE_EXHAUSTED, "the server's descriptors are too large");
 		r->wanted[r->n_wanted++] = import;
 	}
 	return ST_OK;
@@ -247,7 +252,8 @@ static void schema_free(void *schema)
 
 enum status reflect_schema(struct reflection *r, struct pb_schema **ret)
 {
-	enum status st = r->set.overflow ? ST_RESOURCE_EXHAUSTED : pb_schema_new(buf_str(&r->set), ret);
+	enum status st =
+		r->set.overflow ? ST_RESOURCE_EXHAUSTED : pb_schema_new(buf_str(&r->set), ret);
 
 	if (st != ST_OK)
 		return ctl_fail(st, "the server's descriptors are malformed or too large");
@@ -277,7 +283,8 @@ enum status reflect_services(struct reflection *r, struct service_names *ret)
 
 	TRY(ask(r, ASK_SERVICES, "", &answer));
 	TRY(answer_part(answer, ANSWER_SERVICES, &part));
-	*ret = (struct service_names){ 0, arena_new_array(r->ctl->arena, const char *, MAX_SERVICES) };
+	*ret = (struct service_names){ 0,
+		arena_new_array(r->ctl->arena, const char *, MAX_SERVICES) };
 	in = reader(part);
 	while (pb_read(&in, &f)) {
 		if (f.number == 1 && f.wire_type == 2 && ret->n < MAX_SERVICES)
@@ -312,12 +319,13 @@ enum status reflect_service_name(struct reflection *r, struct str given, const c
 		if (!is_short_for(given, names.list[i]))
 			continue;
 		if (found)
-			return ctl_fail(ST_INVALID_ARGUMENT, "%.*s may be %s or %s", (int)given.n, given.p, found,
-				names.list[i]);
+			return ctl_fail(ST_INVALID_ARGUMENT, "%.*s may be %s or %s", (int)given.n,
+				given.p, found, names.list[i]);
 		found = names.list[i];
 	}
 	if (!found)
-		return ctl_fail(ST_NOT_FOUND, "the server has no service %.*s; crmctl list shows those that it has",
+		return ctl_fail(ST_NOT_FOUND,
+			"the server has no service %.*s; crmctl list shows those that it has",
 			(int)given.n, given.p);
 	*ret = found;
 	return ST_OK;

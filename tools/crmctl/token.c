@@ -49,7 +49,8 @@ static void folder_make(struct ctl *c, const char *path)
 
 	for (char *p = strchr(folder + 1, '/'); p; p = strchr(p + 1, '/')) {
 		*p = '\0';
-		(void)mkdir(folder, 0700); /* it may be there; a failure shows when the file is opened */
+		(void)mkdir(folder,
+			0700); /* it may be there; a failure shows when the file is opened */
 		*p = '/';
 	}
 }
@@ -72,7 +73,8 @@ enum status token_load(struct ctl *c, struct token *ret)
 	if (st == ST_NOT_FOUND)
 		return ST_OK;
 	if (st != ST_OK || json_parse(c->arena, text, &v) != ST_OK)
-		return ctl_fail(ST_FAILED_PRECONDITION, "%s holds no sign-in; remove it and sign in again", path);
+		return ctl_fail(ST_FAILED_PRECONDITION,
+			"%s holds no sign-in; remove it and sign in again", path);
 	*ret = (struct token){
 		.target = member(c, v, "target"),
 		.tenant = member(c, v, "tenant"),
@@ -88,9 +90,9 @@ enum status token_load(struct ctl *c, struct token *ret)
 
 static struct str token_json(struct ctl *c, const struct token *t)
 {
-	const char *const members[] = { "target", t->target, "tenant", t->tenant, "email", t->email, "userId",
-		t->user_id, "sessionId", t->session_id, "accessToken", t->access_token, "accessExpireTime",
-		t->access_expire_time, "refreshToken", t->refresh_token };
+	const char *const members[] = { "target", t->target, "tenant", t->tenant, "email", t->email,
+		"userId", t->user_id, "sessionId", t->session_id, "accessToken", t->access_token,
+		"accessExpireTime", t->access_expire_time, "refreshToken", t->refresh_token };
 	struct buf b = buf_new(c->arena, 0);
 
 	json_object_put(&b, members, sizeof(members) / sizeof(members[0]));
@@ -181,7 +183,8 @@ static enum status refresh(struct ctl *c, struct token *t)
 	struct str answer;
 
 	if (!*t->refresh_token)
-		return ctl_fail(ST_UNAUTHENTICATED, "the sign-in has ended; sign in again: crmctl login");
+		return ctl_fail(
+			ST_UNAUTHENTICATED, "the sign-in has ended; sign in again: crmctl login");
 	json_object_put(&request, members, 2);
 	TRY(target_open(c, t->target, &ch));
 	TRY(method_find(c, ch, "IdentityService/RefreshSession", &m));
@@ -201,7 +204,8 @@ static enum status lock_take(struct ctl *c, int *ret_fd)
 	int64_t until = clock_mono_us() + LOCK_WAIT_US;
 
 	if (fd < 0)
-		return ctl_fail(ST_FAILED_PRECONDITION, "%s cannot be opened: %s", path, strerror(errno));
+		return ctl_fail(
+			ST_FAILED_PRECONDITION, "%s cannot be opened: %s", path, strerror(errno));
 	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		if (clock_mono_us() > until || fiber_sleep_us(LOCK_POLL_US) != ST_OK) {
 			close(fd);
@@ -247,6 +251,7 @@ enum status token_require(struct ctl *c, struct token *ret)
 {
 	TRY(token_current(c, ret));
 	if (!ret->access_token)
-		return ctl_fail(ST_UNAUTHENTICATED, "nobody is signed in; sign in with: crmctl login");
+		return ctl_fail(
+			ST_UNAUTHENTICATED, "nobody is signed in; sign in with: crmctl login");
 	return ST_OK;
 }

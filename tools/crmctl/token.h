@@ -1,15 +1,15 @@
 /*
  * token: the sign-in that is kept between runs, in a file that only its owner can read.
  *
- * A refresh token works once, and using it twice ends the session: it is used under a lock beside the file, so that any number of runs side by side share one
- * sign-in.
- * Owner: strings live in the run's arena.
+ * A refresh token works once, and using it twice ends the session: it is used under a lock beside
+ * the file, so that any number of runs side by side share one sign-in. Owner: strings live in the
+ * run's arena.
  */
 #pragma once
 #include "tools/crmctl/crmctl.h"
 
 struct token {
-	const char *target; /* where it was got, and is refreshed */
+	const char *target;         /* where it was got, and is refreshed */
 	const char *tenant, *email; /* "" for an API key */
 	const char *user_id, *session_id;
 	const char *access_token, *access_expire_time, *refresh_token;
