@@ -53,7 +53,20 @@ IN_FIBER(a_repeat_gets_the_same_bytes_and_has_no_second_effect)
 	assert_string_equal(counts(f), "1 1 1");
 }
 
-IN_FIBER(the_same_id_with_another_body_or_method_is_refused)
+IN_FIBER(the_same_id_and_body_for_another_method_is_refused)
+{
+	struct caller c = { .request_id = REQUEST };
+	Crm__DeleteContactRequest q = CRM__DELETE_CONTACT_REQUEST__INIT;
+	Crm__DeleteOrganizationRequest same = CRM__DELETE_ORGANIZATION_REQUEST__INIT;
+	same.id = q.id = given_contact(f, "Jana")->id;
+	same.request_id = q.request_id = REQUEST;
+	kit_answer(f, kit_call(f, c, "contacts/DeleteContact", &record_contact, resource_delete, &q), &crm__contact__descriptor);
+	struct answer other = kit_call(f, c, "contacts/DeleteOrganization", &record_contact, resource_delete, &same);
+	assert_int_equal(other.status, ST_INVALID_ARGUMENT);
+	assert_string_equal(other.field, "request_id");
+}
+
+IN_FIBER(the_same_id_with_another_body_is_refused)
 {
 	struct caller c = { .request_id = REQUEST };
 	kit_answer(f, create(f, c, "Jana"), &crm__contact__descriptor);
@@ -261,7 +274,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_repeat_gets_the_same_bytes_and_has_no_second_effect),
-		TEST(the_same_id_with_another_body_or_method_is_refused),
+		TEST(the_same_id_with_another_body_is_refused),
+		TEST(the_same_id_and_body_for_another_method_is_refused),
 		TEST(the_same_id_of_another_user_or_tenant_is_another_request),
 		TEST(twenty_at_once_have_one_effect_and_one_answer),
 		TEST(a_repeated_delete_answers_as_the_first),
