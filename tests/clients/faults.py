@@ -70,7 +70,9 @@ def until(condition, seconds, what):
 
 
 def stack(*words):
-    done = subprocess.run([os.path.join(TOP, "tools/stack"), *words], capture_output=True, text=True, timeout=120, check=False)
+    with open(os.path.join(os.environ["CRM_RUN_DIR"], "port-base"), encoding="ascii") as f:
+        env = dict(os.environ, CRM_PORT_BASE=f.read().strip())  # the same ports, whatever of the stack runs at the moment
+    done = subprocess.run([os.path.join(TOP, "tools/stack"), *words], capture_output=True, text=True, timeout=120, check=False, env=env)
     assert done.returncode == 0, f"tools/stack {words}: {done.stdout}{done.stderr}"
 
 
