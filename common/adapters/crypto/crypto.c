@@ -127,12 +127,23 @@ char *crypto_base64url(struct arena *a, struct str s)
 	return sodium_bin2base64(arena_alloc(a, n), n, bytes(s), s.n, BASE64);
 }
 
+/* libsodium takes some bytes beyond ASCII for digits. */
+static bool is_ascii(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if ((uint8_t)s.p[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
 enum status crypto_base64url_decode(struct arena *a, struct str s, struct str *ret)
 {
 	size_t max = s.n / 4 * 3 + 3, n = 0;
 	uint8_t *out = arena_alloc(a, max + 1);
 
-	if (sodium_base642bin(out, max, s.p ? s.p : "", s.n, NULL, &n, NULL, BASE64) != 0)
+	if (!is_ascii(s) ||
+		sodium_base642bin(out, max, s.p ? s.p : "", s.n, NULL, &n, NULL, BASE64) != 0)
 		return ST_INVALID_ARGUMENT;
 	out[n] = '\0';
 	*ret = str_n(out, n);
