@@ -133,6 +133,13 @@ static void rotate(void *arg)
 	}
 }
 
+static void free_tokens(void *tokens)
+{
+	struct tokens *t = tokens;
+	arena_free(t->arena);
+	secret_free(t->seal);
+}
+
 enum status tokens_ready(struct service *s)
 {
 	struct tokens *t = s->state;
@@ -140,11 +147,12 @@ enum status tokens_ready(struct service *s)
 	if (is_first) {
 		t = arena_zalloc(s->arena, sizeof(*t));
 		t->seal = secret_derive(s->secret, "identity/signing-keys");
+		arena_defer(s->arena, free_tokens, t); /* when nothing runs any more */
 		s->state = t;
 	}
 	TRY(keep_keys(s, t));
 	if (is_first)
-		(void)fiber_spawn(s->loop, rotate, s); /* ends with the loop */
+		service_background(s, rotate, s);
 	return ST_OK;
 }
 
