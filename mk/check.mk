@@ -10,6 +10,8 @@ generated: $(GEN_H)
 FUZZ := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: $(FUZZ)
 $(B)/tests/fuzz/%: LDFLAGS += -fsanitize=fuzzer
+$(B)/obj/tests/fuzz/%: WARN += -Wno-missing-prototypes
+$(B)/tests/fuzz/fuzz_contacts: $(B)/obj/services/contacts/rules.o
 
 check: ## lints, both compilers, sanitizers, fuzzers
 	@tools/deps test

@@ -13,7 +13,7 @@ TEST_PB := $(patsubst %,$(B)/gen/%.pb.o,identity contacts gateway)
 
 $(B)/tests/%: $(B)/obj/tests/%.o $(B)/libsupport.a $(B)/libcrm.a $(TEST_PB)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) -lcmocka $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 .PRECIOUS: $(B)/obj/%.o
 # it runs the program, and a server from the descriptors
 $(B)/tests/unit/test_crmctl: | $(B)/bin/crmctl $(B)/gen/all.pb
