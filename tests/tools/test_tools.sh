@@ -135,6 +135,7 @@ with_full_disk() {
 }
 
 the_first_port_is_7400() {
+	rm -rf "$scratch/third"
 	! CRM_PORT_BASE='' with_full_disk || return 1
 	[ "$(cat "$scratch/third/port-base")" = 7400 ]
 }
