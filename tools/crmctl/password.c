@@ -73,8 +73,9 @@ static enum status prompt(struct ctl *c, int tty, const char **ret)
 		return ctl_fail_usage(c, "no password: give --password-file or set CRM_PASSWORD");
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ICANON | ISIG);
-	(void)!write(tty, "Password: ", 10); /* a prompt that is not seen still works */
+	/* first: what is typed at the sight of the prompt must not show */
 	(void)tcsetattr(tty, TCSAFLUSH, &quiet);
+	(void)!write(tty, "Password: ", 10); /* a prompt that is not seen still works */
 	is_typed = type(tty, &typed);
 	(void)tcsetattr(tty, TCSAFLUSH, &before);
 	(void)!write(tty, "\n", 1);
