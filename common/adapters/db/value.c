@@ -44,15 +44,21 @@ static const char hex[256][2] = { HEX16('0'), HEX16('1'), HEX16('2'), HEX16('3')
 	HEX16('5'), HEX16('6'), HEX16('7'), HEX16('8'), HEX16('9'), HEX16('a'), HEX16('b'),
 	HEX16('c'), HEX16('d'), HEX16('e'), HEX16('f') };
 
+static inline void put_hex(char *p, const char *v, int n)
+{
+	for (int i = 0; i < n; i++)
+		memcpy(p + 2 * i, hex[(unsigned char)v[i]], 2);
+}
+
 char *value_put_uuid(char *p, const char *v)
 {
-	for (int i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*p++ = '-';
-		memcpy(p, hex[(unsigned char)v[i]], 2);
-		p += 2;
-	}
-	return p;
+	p[8] = p[13] = p[18] = p[23] = '-';
+	put_hex(p, v, 4);
+	put_hex(p + 9, v + 4, 2);
+	put_hex(p + 14, v + 6, 2);
+	put_hex(p + 19, v + 8, 2);
+	put_hex(p + 24, v + 10, 6);
+	return p + 36;
 }
 
 /* ---- date ---- */
@@ -93,6 +99,13 @@ static char *put_digits(char *p, int64_t v, int width)
 	return p;
 }
 
+static char *put_two(char *p, unsigned v)
+{
+	p[0] = (char)('0' + v / 10);
+	p[1] = (char)('0' + v % 10);
+	return p + 2;
+}
+
 char *value_put_date(char *p, int32_t pg_days)
 {
 	int64_t y, m, d;
@@ -101,11 +114,11 @@ char *value_put_date(char *p, int32_t pg_days)
 		*p++ = '-';
 		y = -y;
 	}
-	p = put_digits(p, y, 4);
+	p = y > 9999 ? put_digits(p, y, 4) : put_two(put_two(p, (unsigned)y / 100), (unsigned)y % 100);
 	*p++ = '-';
-	p = put_digits(p, m, 2);
+	p = put_two(p, (unsigned)m);
 	*p++ = '-';
-	return put_digits(p, d, 2);
+	return put_two(p, (unsigned)d);
 }
 
 static bool read_digits(const char *s, int n, int64_t *ret)
