@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # buf curl, which knows nothing of our protos: everything by server reflection, against a service and through the gateway.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit
 export HOME=${HOME:-/tmp} BUF_CACHE_DIR=$CRM_RUN_DIR/buf
 failed=0
 
