@@ -71,6 +71,9 @@ static enum status answer(struct call *call, const struct rpc_response *r,
 	enum status s;
 
 	*ret_why = r->outcome.message;
+	/* without details nobody answered: these are gRPC's words, with our addresses in them */
+	if (r->outcome.status == ST_UNAVAILABLE && r->outcome.details.n == 0)
+		*ret_why = "the service cannot be reached at the moment";
 	if (r->outcome.status != ST_OK)
 		return r->outcome.status;
 	s = client_unpack(call->arena, output, rpc_flat(call->arena, r->message), ret_msg_ptr);
