@@ -148,6 +148,47 @@ static void beyond_max_calls_the_client_is_told_to_retry(void **state)
 	rpc_fixture_run(&(struct rpc_server_config){ .max_calls = 1 }, busy_body);
 }
 
+/* Begins a unary call and keeps its message back; returns once the server has it. */
+static struct rpc_stream *begin_silently(struct rpc_fixture *f)
+{
+	const struct rpc_request q = { .method = "/test.Echo/Unary" };
+	size_t before = rpc_server_calls(f->server);
+	struct rpc_stream *s;
+
+	assert_int_equal(rpc_stream_open(f->channel, &q, &s), ST_OK);
+	while (rpc_server_calls(f->server) == before)
+		fiber_yield();
+	return s;
+}
+
+static void silent_body(struct rpc_fixture *f)
+{
+	struct rpc_stream *first = begin_silently(f), *second = begin_silently(f);
+	struct rpc_outcome o;
+	struct rpc_response r;
+
+	assert_int_equal(rpc_fixture_call(f, "/test.Echo/Unary", "a", &r), ST_OK);
+	assert_int_equal(rpc_stream_finish(first, &o, NULL), ST_OK);
+	assert_int_equal(o.status, ST_RESOURCE_EXHAUSTED);
+
+	/* the younger one had room, and still is served */
+	struct rpc_bytes *late = rpc_bytes_of(STR("b")), *answer;
+	assert_int_equal(rpc_stream_send(second, late), ST_OK);
+	assert_int_equal(rpc_stream_half_close(second), ST_OK);
+	assert_int_equal(rpc_stream_recv(second, &answer), ST_OK);
+	assert_true(str_is(rpc_flat(f->arena, answer), "b"));
+	rpc_bytes_unref(answer);
+	rpc_bytes_unref(late);
+	rpc_stream_close(first);
+	rpc_stream_close(second);
+}
+
+static void a_call_that_sends_no_message_makes_room_for_others(void **state)
+{
+	(void)state;
+	rpc_fixture_run(&(struct rpc_server_config){ .max_calls = 2 }, silent_body);
+}
+
 /* ---- calls that are cut short ---- */
 
 static void deadline_body(struct rpc_fixture *f)
@@ -540,6 +581,7 @@ int main(void)
 		cmocka_unit_test(metadata_travels_and_what_is_illegal_is_dropped),
 		cmocka_unit_test(a_message_beyond_4_mib_is_refused),
 		cmocka_unit_test(beyond_max_calls_the_client_is_told_to_retry),
+		cmocka_unit_test(a_call_that_sends_no_message_makes_room_for_others),
 		cmocka_unit_test(a_deadline_ends_both_sides),
 		cmocka_unit_test(the_deadline_of_the_fiber_travels),
 		cmocka_unit_test(a_cancelled_fiber_cancels_its_call),

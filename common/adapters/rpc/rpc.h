@@ -59,7 +59,8 @@ struct rpc_server_config {
 	const char *tls_cert_file;   /* PEM; NULL for plaintext */
 	const char *tls_key_file;
 	size_t max_message_bytes;    /* received; 0: 4 MiB. Beyond it the call ends RESOURCE_EXHAUSTED */
-	size_t max_calls;            /* in flight per server; 0: 10000. Beyond it calls end at once with RESOURCE_EXHAUSTED and RetryInfo */
+	size_t max_calls;            /* in flight per server; 0: 10000. Beyond it calls end at once with RESOURCE_EXHAUSTED and RetryInfo,
+	                              * unless a unary call that has not sent its message yet makes room */
 	size_t max_calls_per_connection; /* concurrent HTTP/2 streams; 0: 1000 */
 	int64_t max_connection_age_ms; /* 0: never */
 	int64_t min_ping_interval_ms;  /* keepalive pings of clients tolerated; 0: 10 s */

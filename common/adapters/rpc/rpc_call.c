@@ -42,6 +42,10 @@ struct rpc_call {
 	bool is_sending, is_sending_message;
 	bool has_sent_headers, is_finished;
 
+	/* RPC thread: among the server's calls whose message has not come */
+	struct rpc_call *older, *newer;
+	bool is_silent, is_put_out;
+
 	struct rpc_headers request_headers;
 	char *method;
 	char *peer; /* gRPC's memory, when asked for */
@@ -158,6 +162,68 @@ static bool on_finished_rpc(struct rpc_op *op)
 	return false;
 }
 
+/* ---- unary calls whose message has not come, on the RPC thread ---- */
+
+static void silent_add(struct rpc_call *c)
+{
+	struct rpc_server *s = c->server;
+
+	c->is_silent = true;
+	c->older = s->newest;
+	if (c->older)
+		c->older->newer = c;
+	else
+		s->oldest = c;
+	s->newest = c;
+}
+
+static void silent_remove(struct rpc_call *c)
+{
+	struct rpc_server *s = c->server;
+
+	if (!c->is_silent)
+		return;
+	c->is_silent = false;
+	if (c->older)
+		c->older->newer = c->newer;
+	else
+		s->oldest = c->newer;
+	if (c->newer)
+		c->newer->older = c->older;
+	else
+		s->newest = c->older;
+}
+
+static bool on_request_rpc(struct rpc_op *op)
+{
+	struct rpc_call *c = CONTAINER_OF(op, struct rpc_call, recv);
+
+	silent_remove(c);
+	if (!c->is_put_out)
+		return true;
+	call_unref(c); /* the batch, */
+	call_unref(c); /* and the handler that it does not get */
+	return false;
+}
+
+/*
+ * No deadline ends a call that never sends its message, and it has no handler that could: enough of
+ * them would close the server to everyone. So when there are too many calls, the one that has been
+ * silent the longest makes room. False if all are being served.
+ */
+static bool put_out_oldest(struct rpc_server *s)
+{
+	struct rpc_call *c = s->oldest;
+
+	if (!c)
+		return false;
+	silent_remove(c);
+	c->is_put_out = true;
+	(void)grpc_call_cancel_with_status(c->call, GRPC_STATUS_RESOURCE_EXHAUSTED,
+		"too many calls, and this one sent no message", NULL);
+	return true;
+}
+
 /* ---- acceptance, on the RPC thread ---- */
 
 static struct rpc_call *call_new(struct rpc_server *s, const struct rpc_slot *slot)
@@ -226,6 +292,16 @@ static bool post_recv(struct rpc_call *c)
 	return post(c, &c->recv, &op, 1);
 }
 
+static void accept_unary(struct rpc_call *c)
+{
+	c->recv.on_done = on_request_rpc;
+	silent_add(c);
+	if (post_recv(c))
+		return;
+	silent_remove(c);
+	call_unref(c);
+}
+
 void rpc_call_accept(struct rpc_server *s, const struct rpc_slot *slot)
 {
 	const struct rpc_handlers *h = &s->handlers;
@@ -233,16 +309,17 @@ void rpc_call_accept(struct rpc_server *s, const struct rpc_slot *slot)
 
 	atomic_init(&c->refs, 1);
 	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
-	if (atomic_fetch_add_explicit(&s->calls, 1, memory_order_relaxed) >= s->max_calls) {
+	if (atomic_fetch_add_explicit(&s->calls, 1, memory_order_relaxed) >= s->max_calls &&
+		!put_out_oldest(s)) {
 		refuse(c);
 		return;
 	}
 	c->is_unary = h->is_unary_request && h->is_unary_request(c->method, h->arg);
 	watch_close(c);
-	if (!c->is_unary)
+	if (c->is_unary)
+		accept_unary(c);
+	else
 		rpc_hand_over(s->rpc, &c->recv);
-	else if (!post_recv(c))
-		call_unref(c);
 }
 
 /* ---- what the handler reads ---- */

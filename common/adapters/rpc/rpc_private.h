@@ -105,6 +105,8 @@ struct rpc_server {
 	struct rpc_op drained;
 	struct event is_stopped; /* gRPC has no connection left */
 	struct event is_drained; /* refs is 0 */
+	/* RPC thread: unary calls whose message has not come yet */
+	struct rpc_call *oldest, *newest;
 	struct rpc_slot slots[RPC_SLOTS];
 };
 
