@@ -17,6 +17,10 @@ SELECT o.seq, o.id::text AS id, o.subject, o.payload, extract(epoch FROM clock_t
 FROM outbox o ORDER BY o.seq LIMIT 256;
 
 -- lint: no-tenant the relay publishes for everybody
+-- name: outbox_age :many -> OutboxRow
+SELECT extract(epoch FROM clock_timestamp() - o.create_time)::bigint AS age_s FROM outbox o ORDER BY o.seq LIMIT 1;
+
+-- lint: no-tenant the relay publishes for everybody
 -- name: outbox_delete :exec OutboxKeys
 DELETE FROM outbox o WHERE o.seq = ANY(:seqs::bigint[]);
 

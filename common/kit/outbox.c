@@ -119,10 +119,15 @@ static enum status publish(struct outbox *o, struct batch *b)
 	return ST_OK;
 }
 
+static void say_lag(struct outbox *o)
+{
+	counter_set(o->lag_s, db_sync_count(o->db) > 0 ? db_sync_int(o->db, 0, "age_s") : 0);
+}
+
 static enum status relay_batch(struct outbox *o, struct batch *b)
 {
 	TRY(db_sync_run(o->db, &sql_outbox_take, NULL));
-	counter_set(o->lag_s, db_sync_count(o->db) > 0 ? db_sync_int(o->db, 0, "age_s") : 0);
+	say_lag(o);
 	read_batch(o, b);
 	if (b->n == 0)
 		return ST_OK;
@@ -203,12 +208,20 @@ static void say_success(struct outbox *o)
 	o->backoff_us = 0;
 }
 
+/* Without the broker nothing moves, but whoever watches the service must see that. */
+static enum status wait_for_bus(struct outbox *o)
+{
+	if (db_sync_run(o->db, &sql_outbox_age, NULL) == ST_OK)
+		say_lag(o);
+	return ST_UNAVAILABLE;
+}
+
 /* One look: how long to wait until the next, 0 for none. */
 static int64_t look(struct outbox *o, bool *ret_is_done)
 {
 	struct batch b = { .arena = arena_new() };
 	*ret_is_done = false;
-	enum status st = bus_is_up(o->service->bus) ? lock(o) : ST_UNAVAILABLE;
+	enum status st = bus_is_up(o->service->bus) ? lock(o) : wait_for_bus(o);
 	if (st == ST_OK && is_locked(o))
 		st = relay_batch(o, &b);
 	arena_free(b.arena);

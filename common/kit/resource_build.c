@@ -110,9 +110,11 @@ enum status resource_prepare_create(struct call *call, const struct resource *r,
 	TRY(owner_settle(call, r, NULL, msg));
 	TRY(check(call, r, NULL, msg));
 	TRY(validate(call, r, msg, &wire));
+	size_t insert_at = db_batch_count(b);
 	TRY(add(call, r, b, r->insert, NULL, msg, msg));
 	db_batch_idempotent(b); /* the new id cannot be stored twice */
 	*ret = change_of(r, "created", NULL, msg, msg);
+	ret->insert_at = insert_at;
 	if (redacted(call, r, msg) == msg)
 		ret->after_wire = wire;
 	return ST_OK;

@@ -187,6 +187,12 @@ enum status write_fail(struct call *call, const struct db_error *e)
 	return call_fail_db(call, e);
 }
 
+/* Whether the primary key that was violated is that of a record which this very batch creates. */
+static bool is_key_of(const struct change *c, struct str table, const struct db_error *e)
+{
+	return !c->before && (str_is(table, c->entity) || (c->resource && c->insert_at == e->statement));
+}
+
 /* A new id cannot be there already, unless it is our own row of a first sending whose answer was lost. */
 static bool was_stored_before(const struct db_error *e, const struct change *changes, size_t n)
 {
@@ -195,7 +201,7 @@ static bool was_stored_before(const struct db_error *e, const struct change *cha
 		return false;
 	struct str table = str_n(constraint.p, constraint.n - (sizeof("_pkey") - 1));
 	for (size_t i = 0; i < n; i++)
-		if (!changes[i].before && str_is(table, changes[i].entity))
+		if (is_key_of(&changes[i], table, e))
 			return true;
 	return false;
 }

@@ -27,6 +27,7 @@ struct change {
 	/* Set by resource_prepare_…; else leave them empty. */
 	const struct resource *resource; /* whose redact blanks what must not travel */
 	struct str after_wire;           /* after, packed, if it is at hand and nothing in it is redacted */
+	size_t insert_at;                /* of a creation: the statement that inserts the row */
 };
 
 /* Adds outbox, idempotency and inbox statements, writes, and on success makes `response` (a struct of the method's output type, or NULL in event handlers) the answer.

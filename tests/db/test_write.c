@@ -198,6 +198,12 @@ IN_FIBER(a_resent_creation_that_was_stored_already_is_a_success)
 	(void)db_batch_add(again, &sql_record_contact_insert, (struct db_args){ .input = c, .call = call->scope });
 	assert_int_equal(call_write(call, again, &change, 1, c), ST_OK);
 	assert_true(call->has_reply);
+	again = db_batch_new(f->service.db, f->arena);
+	(void)db_batch_add(again, &sql_record_contact_insert, (struct db_args){ .input = c, .call = call->scope });
+	change.entity = "person"; /* the table need not be named like the resource */
+	assert_int_equal(call_write(call, again, &change, 1, c), ST_OK);
+	change.insert_at = 1; /* but another row's key is another matter */
+	assert_int_equal(call_write(call, again, &change, 1, c), ST_ALREADY_EXISTS);
 }
 
 IN_FIBER(a_guard_that_fails_undoes_everything_and_says_so)
