@@ -31,10 +31,13 @@ $(B)/proto/crm/test/%.proto: tests/proto/crm/test/%.proto
 	@sed -E '/^package /a import "protobuf-c/protobuf-c.proto";\noption (pb_c_file) = {c_package: "crm", const_strings: true, gen_pack_helpers: false};' $< >$@
 $(PROTO_SRC) $(B)/proto/$(TEST_PROTO): mk/proto.mk
 
-# one protoc run generates all C; the stamp stands for the set
+# one protoc run generates all C; the stamp stands for the set. What comes out as it was stays, so that a new message does not compile the world anew
 $(B)/gen/.protos: $(PROTO_SRC) $(B)/proto/$(TEST_PROTO)
-	@mkdir -p $(B)/gen
-	$(Q)protoc -I$(B)/proto -I/usr/include --c_out=$(B)/gen $(PROTO_REL) $(WKT) $(TEST_PROTO)
+	@rm -rf $(B)/gen.new; mkdir -p $(B)/gen $(B)/gen.new
+	$(Q)protoc -I$(B)/proto -I/usr/include --c_out=$(B)/gen.new $(PROTO_REL) $(WKT) $(TEST_PROTO)
+	@cd $(B)/gen.new; find . -type f | while read -r f; do \
+		mkdir -p ../gen/$${f%/*}; cmp -s $$f ../gen/$$f || mv $$f ../gen/$$f; done
+	@rm -rf $(B)/gen.new
 	@touch $@
 $(PROTO_C) $(PROTO_H) $(TEST_PB_C).c $(TEST_PB_C).h: $(B)/gen/.protos ;
 
