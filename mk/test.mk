@@ -11,7 +11,11 @@ TOOL_TESTS   := $(wildcard tests/tools/test_*.sh)
 # the descriptors of each service, for tests that serve (those of everything are in the library)
 TEST_PB := $(patsubst %,$(B)/gen/%.pb.o,identity contacts gateway)
 
-$(B)/tests/%: $(B)/obj/tests/%.o $(B)/libsupport.a $(B)/libcrm.a $(TEST_PB)
+# what services decide without their surroundings
+$(B)/libservices.a: $(call obj,$(wildcard services/*/rules.c services/gateway/limits.c))
+	@rm -f $@; ar rcs $@ $^
+
+$(B)/tests/%: $(B)/obj/tests/%.o $(B)/libsupport.a $(B)/libservices.a $(B)/libcrm.a $(TEST_PB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 .PRECIOUS: $(B)/obj/%.o

@@ -17,7 +17,7 @@ struct role_template {
 	struct {
 		const char *permission;
 		enum level level;
-	} grants[12];
+	} grants[14];
 };
 
 static const struct role_template templates[] = {
@@ -29,7 +29,8 @@ static const struct role_template templates[] = {
 		{ { "contacts.contacts.read", LEVEL_TEAM }, { "contacts.contacts.create", LEVEL_OWN }, { "contacts.contacts.update", LEVEL_OWN },
 			{ "contacts.organizations.read", LEVEL_TEAM }, { "contacts.organizations.create", LEVEL_OWN }, { "contacts.organizations.update", LEVEL_OWN },
 			{ "contacts.affiliations.read", LEVEL_TEAM }, { "contacts.affiliations.create", LEVEL_OWN }, { "contacts.interactions.read", LEVEL_TEAM },
-			{ "contacts.interactions.create", LEVEL_TEAM }, { "identity.users.read", LEVEL_ALL } } },
+			{ "contacts.interactions.create", LEVEL_TEAM },
+			{ "contacts.inquiries.read", LEVEL_TEAM }, { "contacts.inquiries.create", LEVEL_OWN }, { "identity.users.read", LEVEL_ALL } } },
 };
 enum { N_TEMPLATES = sizeof(templates) / sizeof(templates[0]) };
 
