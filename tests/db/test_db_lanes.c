@@ -286,6 +286,36 @@ static void answers_to_those_who_left_are_dropped(struct db_fixture *f)
 	assert_int_equal(parse(f, "3", &n), ST_OK);
 }
 
+static void write_after_cancel(void *arg)
+{
+	struct child *c = arg;
+	struct db_tx *tx;
+	Crm__RowKey k = key(ID);
+	struct arena *a = arena_new();
+	assert_int_equal(db_begin(c->f->db, a, &tx), ST_OK);
+	assert_int_equal(db_tx_run(tx, &sql_counter_add, args(c->f, &k), NULL, NULL), ST_OK);
+	fiber_cancel(fiber_self());
+	c->status = write_contact(c->f, ID);
+	assert_int_equal(get(c->f, ID), ST_CANCELLED);
+	assert_int_equal(db_commit(tx, NULL), ST_CANCELLED);
+	arena_free(a);
+}
+
+static void nothing_is_sent_for_a_cancelled_call(struct db_fixture *f)
+{
+	struct child c = { .f = f };
+	struct group g;
+	for (int i = 0; i < 3; i++) { /* each gives its connection back */
+		group_init(&g);
+		group_spawn(&g, write_after_cancel, &c);
+		assert_int_equal(group_wait(&g), ST_OK);
+		assert_int_equal(c.status, ST_CANCELLED);
+	}
+	assert_int_equal(fiber_sleep_us(20000), ST_OK);
+	assert_int_equal(get(f, ID), ST_NOT_FOUND);
+	assert_string_equal(postgres_value(f->pg, f->a, "SELECT count(*) FROM counter"), "0");
+}
+
 static void a_statement_that_takes_too_long_is_ended(struct db_fixture *f)
 {
 	assert_int_equal(nap(f, "60"), ST_DEADLINE_EXCEEDED); /* the fixture's statement timeout */
@@ -493,6 +523,7 @@ IT(a_value_that_cannot_be_bound_fails_the_batch)
 IT(many_writes_at_once_all_arrive)
 IT(a_call_that_gives_up_leaves_the_lane_usable)
 IT(answers_to_those_who_left_are_dropped)
+IT(nothing_is_sent_for_a_cancelled_call)
 IT(a_statement_that_takes_too_long_is_ended)
 IT(a_transaction_commits_or_rolls_back)
 IT(a_failed_statement_fails_its_transaction)
@@ -521,6 +552,7 @@ int main(void)
 		TEST(many_writes_at_once_all_arrive),
 		TEST(a_call_that_gives_up_leaves_the_lane_usable),
 		TEST(answers_to_those_who_left_are_dropped),
+		TEST(nothing_is_sent_for_a_cancelled_call),
 		TEST(a_statement_that_takes_too_long_is_ended),
 		TEST(a_transaction_commits_or_rolls_back),
 		TEST(a_failed_statement_fails_its_transaction),

@@ -216,6 +216,13 @@ static PGresult *next_result(PGconn *pg)
 	return NULL;
 }
 
+/* Whether an error says that the statement is wrong, not that the server is busy, full or going away. */
+static bool is_about_statement(const PGresult *res)
+{
+	enum status s = sqlstate_status(PQresultErrorField(res, PG_DIAG_SQLSTATE));
+	return s != ST_UNAVAILABLE && s != ST_RESOURCE_EXHAUSTED && s != ST_DEADLINE_EXCEEDED && s != ST_ABORTED;
+}
+
 /* Reads the results of one statement: of PREPARE, of DESCRIBE, of the sync. */
 static enum status read_one(struct catalog *c, struct stmt *s, PGconn *pg)
 {
@@ -225,8 +232,7 @@ static enum status read_one(struct catalog *c, struct stmt *s, PGconn *pg)
 			return ST_UNAVAILABLE;
 		ExecStatusType status = PQresultStatus(res);
 		if (status == PGRES_FATAL_ERROR) {
-			const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-			if (!state || sqlstate_is_outage(state) || PQstatus(pg) == CONNECTION_BAD) {
+			if (!is_about_statement(res) || PQstatus(pg) == CONNECTION_BAD) {
 				PQclear(res);
 				return ST_UNAVAILABLE;
 			}

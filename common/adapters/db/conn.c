@@ -518,6 +518,8 @@ static void on_connected(struct job *job)
 	c->state = CONN_DOWN;
 	if (job->status == ST_FAILED_PRECONDITION) {
 		c->db->broken = c->db->catalog->broken;
+		if (c->db->on_change)
+			c->db->on_change(false, c->db->on_change_arg); /* so that it is noticed */
 		return;
 	}
 	if (pg) {

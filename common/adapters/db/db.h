@@ -82,7 +82,7 @@ struct db *db_new(struct loop *l, const struct db_config *c, const struct db_sta
 void db_free(struct db *db);
 /* True while at least one read and one write lane are connected and verified. */
 bool db_is_up(const struct db *db);
-/* on_change(up, arg) on the loop whenever db_is_up changes. */
+/* on_change(up, arg) on the loop whenever db_is_up changes, and when db_broken does. */
 void db_on_change(struct db *db, void (*fn)(bool up, void *arg), void *arg);
 /* A statement that does not fit the schema is our bug: the text to log before exiting; NULL while all is well. */
 const char *db_broken(const struct db *db);

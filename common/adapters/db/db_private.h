@@ -58,6 +58,8 @@ struct work {
 };
 
 struct work *work_new(struct db *db, enum work_kind kind, struct item *items, size_t n);
+/* ST_CANCELLED if this fiber's call was cancelled already: then nothing is sent for it. */
+enum status work_may_start(void) MUST_CHECK;
 /* Waits for w until done. If the fiber gives up first, w is abandoned and released later: *ret_gave_up. Otherwise release it with work_free. */
 enum status work_wait(struct db *db, struct work *w, bool *ret_gave_up) MUST_CHECK;
 void work_abandon(struct db *db, struct work *w);

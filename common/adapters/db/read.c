@@ -40,6 +40,7 @@ static enum status run(struct db *db, struct arena *a, struct item *item, struct
 	struct conn *c;
 	struct db_rows *rows;
 	bool gave_up;
+	TRY(work_may_start());
 	TRY(conn_pick(db, item->s->def->slow ? CONN_SLOW : CONN_READ, &c));
 	struct work *w = work_new(db, WORK_READ, item, 1);
 	w->may_repeat = true;

@@ -36,6 +36,7 @@ static enum status run(struct cursor *cur, struct arena *a, struct item *items, 
 {
 	bool gave_up;
 	struct db *db = cur->db;
+	TRY(work_may_start());
 	if (!is_connected(cur))
 		return ST_UNAVAILABLE;
 	struct work *w = work_new(db, WORK_SYNCED, items, n);

@@ -170,10 +170,16 @@ static enum status run(struct db_tx *tx, struct item *items, size_t n, enum stat
 {
 	bool gave_up;
 	struct db *db = tx->db;
+	enum status s = work_may_start();
+	if (s != ST_OK) {
+		tx->failed = s; /* BEGIN may not have been sent, so nothing may follow */
+		set_error(ret_err, s, "the call was cancelled");
+		return s;
+	}
 	struct work *w = work_new(db, WORK_SYNCED, items, n);
 	w->lost_status = lost_status;
 	conn_submit(tx->conn, w);
-	enum status s = work_wait(db, w, &gave_up);
+	s = work_wait(db, w, &gave_up);
 	if (gave_up) {
 		tx->failed = s;
 		set_error(ret_err, s, "the call ended before the database answered");
@@ -229,8 +235,10 @@ enum status db_commit(struct db_tx *tx, struct db_error *ret_err)
 	enum status s = tx->has_begun ? run(tx, &item, 1, ST_UNKNOWN, "COMMIT", ret_err) : ST_OK;
 	PQclear(s == ST_OK ? item.result : NULL);
 	struct conn *c = detach(tx);
-	if (c)
+	if (c && s == ST_OK)
 		give_back(c);
+	else if (c)
+		roll_back(c); /* in case COMMIT was not even sent; one ROLLBACK too many does no harm */
 	return s;
 }
 

@@ -60,6 +60,12 @@ void work_abandon(struct db *db, struct work *w)
 		release(db, w);
 }
 
+enum status work_may_start(void)
+{
+	struct event ready = { .is_set = true };
+	return event_wait(&ready); /* looks without waiting, and knows shields */
+}
+
 enum status work_wait(struct db *db, struct work *w, bool *ret_gave_up)
 {
 	enum status s = event_wait(&w->done);

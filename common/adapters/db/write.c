@@ -126,7 +126,10 @@ enum status db_write(struct db *db, struct arena *a, struct db_batch *b, struct 
 		return not_sent(ret_err, b->status, b->failed, b->why);
 	if (b->n == 0)
 		return ST_OK;
-	enum status s = conn_pick(db, CONN_WRITE, &c);
+	enum status s = work_may_start();
+	if (s != ST_OK)
+		return not_sent(ret_err, s, 0, "the call was cancelled");
+	s = conn_pick(db, CONN_WRITE, &c);
 	if (s != ST_OK)
 		return not_sent(ret_err, s, 0, s == ST_UNAVAILABLE ? "the database cannot be reached" : "too many writes in flight");
 	struct work *w = work_new(db, WORK_SYNCED, b->items, b->n);
