@@ -1,4 +1,5 @@
-/* Faults: broken connections, a killed server, a changed schema, statements that do not fit, migrations. */
+/* Faults: broken connections, a killed server, a changed schema, statements that do not fit,
+ * migrations. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +47,10 @@ static enum status add(struct db_fixture *f, struct arena *a, const char *id, bo
 
 static void terminate_backends(struct db_fixture *f, const char *which)
 {
-	postgres_admin(f->pg, arena_printf(f->a, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'sample' AND %s", which));
+	postgres_admin(f->pg, arena_printf(f->a,
+				      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+				      "WHERE usename = 'sample' AND %s",
+				      which));
 }
 
 /* ---- reads and writes whose connection breaks ---- */
@@ -101,7 +105,8 @@ static enum status write_and_break(struct db_fixture *f, bool is_idempotent)
 	assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
 	Crm__Contact same = CRM__CONTACT__INIT;
 	same.id = ID;
-	assert_int_equal(db_tx_run(tx, &sql_contact_insert, args(f, &same), NULL, NULL), ST_OK); /* the other insert waits for this one's end */
+	assert_int_equal(db_tx_run(tx, &sql_contact_insert, args(f, &same), NULL, NULL),
+		ST_OK); /* the other insert waits for this one's end */
 	group_init(&g);
 	group_spawn(&g, run_add, &c);
 	assert_int_equal(fiber_sleep_us(50000), ST_OK);
@@ -212,7 +217,8 @@ static void what_was_acknowledged_outlives_kill_9(struct db_fixture *f)
 		group_spawn(&g, write_until_over, l);
 	for (int i = 0; i < KILLS; i++) {
 		size_t before = l->acknowledged;
-		for (int64_t end = clock_mono_us() + 10000000; l->acknowledged < before + 200 && clock_mono_us() < end;)
+		for (int64_t end = clock_mono_us() + 10000000;
+			l->acknowledged < before + 200 && clock_mono_us() < end;)
 			assert_int_equal(fiber_sleep_us(1000), ST_OK);
 		postgres_kill(f->pg);
 		db_fixture_await(f, false);
@@ -228,7 +234,8 @@ static void what_was_acknowledged_outlives_kill_9(struct db_fixture *f)
 		Crm__RowKey k = key(l->ids[i]);
 		assert_int_equal(db_read(f->db, f->a, &sql_contact_get, args(f, &k), NULL), ST_OK);
 	}
-	size_t rows = (size_t)strtoul(postgres_value(f->pg, f->a, "SELECT count(*) FROM contact"), NULL, 10);
+	size_t rows = (size_t)strtoul(
+		postgres_value(f->pg, f->a, "SELECT count(*) FROM contact"), NULL, 10);
 	assert_true(rows >= l->acknowledged && rows <= l->acknowledged + l->unknown);
 }
 
@@ -275,10 +282,12 @@ static void a_changed_result_type_is_prepared_anew(struct db_fixture *f)
 	assert_int_equal(db_write(f->db, f->a, b, NULL), ST_OK);
 	for (int i = 0; i < 3; i++) {
 		for (int n = 0; n < 4; n++) {
-			assert_int_equal(db_read(f->db, f->a, &sql_counter_get, args(f, &k), &rows), ST_OK);
+			assert_int_equal(
+				db_read(f->db, f->a, &sql_counter_get, args(f, &k), &rows), ST_OK);
 			assert_int_equal(db_int(rows, 0, "n"), 1 + i);
 		}
-		postgres_exec(f->pg, i % 2 ? "ALTER TABLE counter ALTER n TYPE bigint" : "ALTER TABLE counter ALTER n TYPE int");
+		postgres_exec(f->pg, i % 2 ? "ALTER TABLE counter ALTER n TYPE bigint"
+					   : "ALTER TABLE counter ALTER n TYPE int");
 		b = db_batch_new(f->db, f->a);
 		size_t at = db_batch_add(b, &sql_counter_add, args(f, &k));
 		assert_int_equal(db_write(f->db, f->a, b, NULL), ST_OK);
@@ -313,7 +322,8 @@ static const char *verify(struct db_fixture *f, struct db_statement s)
 	s.name = "it";
 	s.file = "x.sql";
 	s.line = 7;
-	enum status status = db_verify(f->a, postgres_url(f->pg), sets, 1, &sample_types, &crm__call_scope__descriptor, &why);
+	enum status status = db_verify(f->a, postgres_url(f->pg), sets, 1, &sample_types,
+		&crm__call_scope__descriptor, &why);
 	return status == ST_OK ? "fits" : why;
 }
 
@@ -330,31 +340,60 @@ static void test_statements_that_do_not_fit_are_named(void **state)
 		int params;
 	} cases[] = {
 		{ "SELECT id FROM contact WHERE id = $1", "RowKey", "Contact", "fits", 1 },
-		{ "SELECT id FROM contact WHERE id = $1", "RowKey", "Contact", "x.sql:7: it: parameter :nothing names no field of RowKey", 2 },
-		{ "SELECT id FROM contact WHERE id = $1", "RowKey", "Contact", "x.sql:7: it: parameter :id.deep goes on below a field that is no message", 3 },
-		{ "SELECT id FROM contact WHERE id = $1", "NoSuchType", "Contact", "x.sql:7: it: NoSuchType is not among the service's types", 1 },
-		{ "SELECT id FROM nowhere WHERE id = $1", "RowKey", "Contact", "x.sql:7: it: relation \"nowhere\" does not exist", 1 },
-		{ "SELECT id FROM contact WHERE revision = $1", "RowKey", "Contact", "x.sql:7: it: parameter :id does not fit the SQL type int8", 1 },
-		{ "SELECT id FROM contact WHERE email_type = $1", "RowKey", "Contact", "x.sql:7: it: parameter :id is one value, but the SQL type is text[]", 1 },
-		{ "SELECT id FROM contact WHERE note = $1", "Contact", "Contact", "x.sql:7: it: parameter :emails.address is repeated, but the SQL type is text", 4 },
+		{ "SELECT id FROM contact WHERE id = $1", "RowKey", "Contact",
+			"x.sql:7: it: parameter :nothing names no field of RowKey", 2 },
+		{ "SELECT id FROM contact WHERE id = $1", "RowKey", "Contact",
+			"x.sql:7: it: parameter :id.deep goes on below a field that is no message",
+			3 },
+		{ "SELECT id FROM contact WHERE id = $1", "NoSuchType", "Contact",
+			"x.sql:7: it: NoSuchType is not among the service's types", 1 },
+		{ "SELECT id FROM nowhere WHERE id = $1", "RowKey", "Contact",
+			"x.sql:7: it: relation \"nowhere\" does not exist", 1 },
+		{ "SELECT id FROM contact WHERE revision = $1", "RowKey", "Contact",
+			"x.sql:7: it: parameter :id does not fit the SQL type int8", 1 },
+		{ "SELECT id FROM contact WHERE email_type = $1", "RowKey", "Contact",
+			"x.sql:7: it: parameter :id is one value, but the SQL type is text[]", 1 },
+		{ "SELECT id FROM contact WHERE note = $1", "Contact", "Contact",
+			"x.sql:7: it: parameter :emails.address is repeated, but the SQL type is "
+			"text",
+			4 },
 		{ "SELECT id FROM contact WHERE id = ANY($1)", "Contact", "Contact", "fits", 5 },
-		{ "SELECT id AS who FROM contact WHERE id = $1", "RowKey", "Contact", "x.sql:7: it: column \"who\" (uuid): Contact has no field who", 1 },
-		{ "SELECT note AS create_time FROM contact WHERE id = $1", "RowKey", "Contact", "x.sql:7: it: column \"create_time\" (text): the types do not fit", 1 },
-		{ "SELECT id, note AS id FROM contact WHERE id = $1", "RowKey", "Contact", "x.sql:7: it: column \"id\" (text): another column feeds the same field", 1 },
-		{ "SELECT note AS \"emails.address\" FROM contact WHERE id = $1", "RowKey", "Contact",
-			"x.sql:7: it: column \"emails.address\" (text): a field of a repeated message is fed by an array with one value per element", 1 },
-		{ "SELECT email_type AS note FROM contact WHERE id = $1", "RowKey", "Contact", "x.sql:7: it: column \"note\" (text[]): an array needs a repeated field", 1 },
+		{ "SELECT id AS who FROM contact WHERE id = $1", "RowKey", "Contact",
+			"x.sql:7: it: column \"who\" (uuid): Contact has no field who", 1 },
+		{ "SELECT note AS create_time FROM contact WHERE id = $1", "RowKey", "Contact",
+			"x.sql:7: it: column \"create_time\" (text): the types do not fit", 1 },
+		{ "SELECT id, note AS id FROM contact WHERE id = $1", "RowKey", "Contact",
+			"x.sql:7: it: column \"id\" (text): another column feeds the same field",
+			1 },
+		{ "SELECT note AS \"emails.address\" FROM contact WHERE id = $1", "RowKey",
+			"Contact",
+			"x.sql:7: it: column \"emails.address\" (text): a field of a repeated "
+			"message is fed by an array with one value per element",
+			1 },
+		{ "SELECT email_type AS note FROM contact WHERE id = $1", "RowKey", "Contact",
+			"x.sql:7: it: column \"note\" (text[]): an array needs a repeated field",
+			1 },
 		{ "SELECT note AS \"note.deep\" FROM contact WHERE id = $1", "RowKey", "Contact",
-			"x.sql:7: it: column \"note.deep\" (text): the path goes on below a field that is no message", 1 },
+			"x.sql:7: it: column \"note.deep\" (text): the path goes on below a field "
+			"that is no message",
+			1 },
 		{ "SELECT point(1, 2) AS id FROM contact WHERE id = $1", "RowKey", "Contact",
-			"x.sql:7: it: column \"id\" is of a type that is not supported (OID 600): cast it", 1 },
-		{ "DELETE FROM contact WHERE id = $1", "RowKey", "Contact", "x.sql:7: it: returns no columns", 1 },
-		{ "SELEC id", "RowKey", "Contact", "x.sql:7: it: syntax error at or near \"SELEC\"", 0 },
+			"x.sql:7: it: column \"id\" is of a type that is not supported (OID 600): "
+			"cast it",
+			1 },
+		{ "DELETE FROM contact WHERE id = $1", "RowKey", "Contact",
+			"x.sql:7: it: returns no columns", 1 },
+		{ "SELEC id", "RowKey", "Contact", "x.sql:7: it: syntax error at or near \"SELEC\"",
+			0 },
 	};
 	const char *const *const params[] = { NULL, id, nothing, deep, labels, scope };
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct db_statement s = { .kind = DB_ONE, .sql = cases[i].sql, .input = cases[i].input, .output = cases[i].output,
-			.params = params[cases[i].params], .n_params = cases[i].params != 0 };
+		struct db_statement s = { .kind = DB_ONE,
+			.sql = cases[i].sql,
+			.input = cases[i].input,
+			.output = cases[i].output,
+			.params = params[cases[i].params],
+			.n_params = cases[i].params != 0 };
 		assert_string_equal(verify(f, s), cases[i].says);
 	}
 }
@@ -383,7 +422,8 @@ static void test_a_schema_that_does_not_fit_is_told(void **state)
 
 /* ---- migrations ---- */
 
-static enum status migrate(struct db_fixture *f, const char *url, const struct db_migration *list, size_t n, const char **ret_why)
+static enum status migrate(struct db_fixture *f, const char *url, const struct db_migration *list,
+	size_t n, const char **ret_why)
 {
 	*ret_why = "";
 	return db_migrate(f->a, url, list, n, ret_why);
@@ -406,7 +446,8 @@ static void test_migrations_are_applied_once_and_in_order(void **state)
 	list[2].sql = "UPDATE a SET n = n * 10;";
 	assert_int_equal(migrate(f, url, list, 3, &why), ST_OK);
 	assert_int_equal(migrate(f, url, list, 1, &why), ST_OK); /* an older binary */
-	const struct db_migration check = { "moves/0004_d", "DO $$ BEGIN ASSERT (SELECT n FROM a) = 20; END $$" };
+	const struct db_migration check = { "moves/0004_d",
+		"DO $$ BEGIN ASSERT (SELECT n FROM a) = 20; END $$" };
 	assert_int_equal(migrate(f, url, &check, 1, &why), ST_OK);
 	list[0].sql = "CREATE TABLE a (n int);";
 	assert_int_equal(migrate(f, url, list, 3, &why), ST_FAILED_PRECONDITION);
@@ -432,7 +473,7 @@ IT(a_forgotten_preparation_is_made_again)
 
 #define TEST(body)                                                                                 \
 	{                                                                                          \
-		#body, test_##body, db_fixture_setup, db_fixture_teardown, NULL                    \
+#body, test_##body, db_fixture_setup, db_fixture_teardown, NULL                    \
 	}
 
 int main(void)

@@ -12,7 +12,7 @@
 #include "tests/support/db_fixture.h"
 #include "tests/support/sample/sql.h"
 
-#define ID "0190a000-0000-7000-8000-000000000001"
+#define ID  "0190a000-0000-7000-8000-000000000001"
 #define ID2 "0190a000-0000-7000-8000-000000000002"
 
 static struct db_args args(struct db_fixture *f, const void *input)
@@ -27,12 +27,14 @@ static Crm__RowKey key(const char *id)
 	return k;
 }
 
-static size_t add_contact(struct db_fixture *f, struct db_batch *b, const char *id, const char *display_name)
+static size_t add_contact(
+	struct db_fixture *f, struct db_batch *b, const char *id, const char *display_name)
 {
 	Crm__Contact c = CRM__CONTACT__INIT;
 	c.id = id;
 	c.display_name = display_name;
-	return db_batch_add(b, &sql_contact_insert, args(f, &c)); /* c dies here: its values were bound */
+	return db_batch_add(
+		b, &sql_contact_insert, args(f, &c)); /* c dies here: its values were bound */
 }
 
 static enum status get(struct db_fixture *f, const char *id)
@@ -89,12 +91,15 @@ static void an_error_does_not_spoil_its_neighbours(struct db_fixture *f)
 		struct group g;
 		group_init(&g);
 		for (int i = 0; i < N; i++) {
-			children[i] = (struct child){ .f = f, .text = i % 7 == round % 7 ? "not a number" : arena_printf(f->a, "%d", i) };
+			children[i] = (struct child){ .f = f,
+				.text = i % 7 == round % 7 ? "not a number"
+							   : arena_printf(f->a, "%d", i) };
 			group_spawn(&g, run_parse, &children[i]);
 		}
 		assert_int_equal(group_wait(&g), ST_OK);
 		for (int i = 0; i < N; i++) {
-			assert_int_equal(children[i].status, i % 7 == round % 7 ? ST_INVALID_ARGUMENT : ST_OK);
+			assert_int_equal(children[i].status,
+				i % 7 == round % 7 ? ST_INVALID_ARGUMENT : ST_OK);
 			if (children[i].status == ST_OK)
 				assert_int_equal(children[i].n, i);
 		}
@@ -114,7 +119,8 @@ static void a_full_lane_says_so(struct db_fixture *f)
 	}
 	assert_int_equal(group_wait(&g), ST_OK);
 	for (int i = 0; i < N; i++) {
-		assert_true(children[i].status == ST_OK || children[i].status == ST_RESOURCE_EXHAUSTED);
+		assert_true(
+			children[i].status == ST_OK || children[i].status == ST_RESOURCE_EXHAUSTED);
 		refused += children[i].status == ST_RESOURCE_EXHAUSTED;
 	}
 	assert_int_equal(refused, N - 128);
@@ -169,7 +175,8 @@ static void a_must_that_finds_nothing_undoes_the_batch(struct db_fixture *f)
 
 	b = db_batch_new(f->db, f->a);
 	k.id = ID;
-	size_t first = add_contact(f, b, ID, "a"), second = db_batch_add(b, &sql_contact_touch, args(f, &k));
+	size_t first = add_contact(f, b, ID, "a"),
+	       second = db_batch_add(b, &sql_contact_touch, args(f, &k));
 	size_t third = db_batch_add(b, &sql_contact_delete, args(f, &k));
 	assert_int_equal(db_write(f->db, f->a, b, &e), ST_OK);
 	assert_int_equal(db_affected(db_batch_rows(b, first)), 1);
@@ -237,7 +244,10 @@ static void many_writes_at_once_all_arrive(struct db_fixture *f)
 	struct group g;
 	group_init(&g);
 	for (int i = 0; i < N; i++) { /* every fifth is written twice */
-		children[i] = (struct child){ .f = f, .fn = write_contact, .text = arena_printf(f->a, "0190a000-0000-7000-8000-%012d", i % 5 == 4 ? i - 1 : i) };
+		children[i] = (struct child){ .f = f,
+			.fn = write_contact,
+			.text = arena_printf(
+				f->a, "0190a000-0000-7000-8000-%012d", i % 5 == 4 ? i - 1 : i) };
 		group_spawn(&g, run_fn, &children[i]);
 	}
 	assert_int_equal(group_wait(&g), ST_OK);
@@ -349,7 +359,8 @@ static void a_transaction_commits_or_rolls_back(struct db_fixture *f)
 	assert_int_equal(db_tx_run(tx, &sql_counter_add, args(f, &k), NULL, NULL), ST_OK);
 	arena_free(call); /* forgotten: rolled back */
 	assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_lock, args(f, &k), &rows, NULL), ST_OK); /* the lock is free */
+	assert_int_equal(db_tx_run(tx, &sql_counter_lock, args(f, &k), &rows, NULL),
+		ST_OK); /* the lock is free */
 	assert_int_equal(db_int(rows, 0, "n"), 1);
 	db_rollback(tx);
 	struct db_error e = { 0 };
@@ -369,7 +380,8 @@ static void a_failed_statement_fails_its_transaction(struct db_fixture *f)
 		c.display_name = "good";
 		assert_int_equal(db_tx_run(tx, &sql_contact_insert, args(f, &c), NULL, &e), ST_OK);
 		c.display_name = "bad";
-		assert_int_equal(db_tx_run(tx, &sql_contact_insert, args(f, &c), NULL, &e), ST_INVALID_ARGUMENT);
+		assert_int_equal(db_tx_run(tx, &sql_contact_insert, args(f, &c), NULL, &e),
+			ST_INVALID_ARGUMENT);
 		assert_string_equal(e.constraint, "contact_display_name_not_bad");
 		assert_int_equal(db_commit(tx, &e), ST_INVALID_ARGUMENT);
 	}
@@ -431,14 +443,16 @@ static void giving_up_cancels_the_statement_in_the_server(struct db_fixture *f)
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(db_begin(f->db, f->a, &waiter), ST_OK);
 		fiber_set_deadline(fiber_self(), clock_mono_us() + 30000);
-		assert_int_equal(db_tx_run(waiter, &sql_counter_lock, args(f, &k), NULL, NULL), ST_DEADLINE_EXCEEDED);
+		assert_int_equal(db_tx_run(waiter, &sql_counter_lock, args(f, &k), NULL, NULL),
+			ST_DEADLINE_EXCEEDED);
 		fiber_set_deadline(fiber_self(), CLOCK_NEVER);
 	}
 	int64_t end = clock_mono_us() + 3000000;
 	const char *waiting = "";
 	do { /* long before the statement timeout */
 		assert_int_equal(fiber_sleep_us(5000), ST_OK);
-		waiting = postgres_value(f->pg, f->a, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+		waiting = postgres_value(f->pg, f->a,
+			"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
 	} while (strcmp(waiting, "0") != 0 && clock_mono_us() < end);
 	assert_string_equal(waiting, "0");
 	assert_int_equal(db_commit(holder, NULL), ST_OK);
@@ -463,15 +477,19 @@ static enum status take(struct db_rows *portion, void *arg)
 		s->rows++;
 	}
 	assert_int_equal(fiber_sleep_us(1000), ST_OK); /* a slow reader */
-	assert_int_equal(db_read(s->f->db, s->f->a, &sql_nap_slow, args(s->f, NULL), NULL), ST_OK); /* the lane serves others meanwhile */
+	assert_int_equal(db_read(s->f->db, s->f->a, &sql_nap_slow, args(s->f, NULL), NULL),
+		ST_OK); /* the lane serves others meanwhile */
 	return s->portions == s->stop_after ? ST_CANCELLED : ST_OK;
 }
 
 static void given_contacts(struct db_fixture *f, int n)
 {
-	postgres_exec(f->pg, arena_printf(f->a,
-		"INSERT INTO contact (tenant_id, id, display_name) SELECT '" DB_TENANT "', ('0190a000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, i "
-		"FROM generate_series(1, %d) i", n));
+	postgres_exec(f->pg,
+		arena_printf(f->a,
+			"INSERT INTO contact (tenant_id, id, display_name) SELECT '" DB_TENANT
+			"', ('0190a000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid, i "
+			"FROM generate_series(1, %d) i",
+			n));
 }
 
 static void a_stream_brings_every_row_once(struct db_fixture *f)
@@ -481,7 +499,9 @@ static void a_stream_brings_every_row_once(struct db_fixture *f)
 		struct seen s = { .f = f, .last = "" };
 		postgres_exec(f->pg, "TRUNCATE contact");
 		given_contacts(f, sizes[i]);
-		assert_int_equal(db_stream(f->db, f->a, &sql_contact_all, args(f, NULL), NULL, take, &s), ST_OK);
+		assert_int_equal(
+			db_stream(f->db, f->a, &sql_contact_all, args(f, NULL), NULL, take, &s),
+			ST_OK);
 		assert_int_equal(s.rows, sizes[i]);
 	}
 }
@@ -492,18 +512,26 @@ static void a_stream_can_be_filtered_and_left(struct db_fixture *f)
 	struct seen s = { .f = f, .last = "", .stop_after = 2 };
 	const char *values[] = { "1" };
 	Crm__ListContactsRequest r = CRM__LIST_CONTACTS_REQUEST__INIT;
-	struct db_page_args page = { .filter = arena_printf(f->a, "c.revision = $%zu", db_first_param(&sql_contact_list)), .order = "c.id",
-		.limit = 1000000, .n_values = 1, .values = values };
-	assert_int_equal(db_stream(f->db, f->a, &sql_contact_list, args(f, &r), &page, take, &s), ST_CANCELLED);
+	struct db_page_args page = { .filter = arena_printf(f->a, "c.revision = $%zu",
+					     db_first_param(&sql_contact_list)),
+		.order = "c.id",
+		.limit = 1000000,
+		.n_values = 1,
+		.values = values };
+	assert_int_equal(db_stream(f->db, f->a, &sql_contact_list, args(f, &r), &page, take, &s),
+		ST_CANCELLED);
 	assert_int_equal(s.rows, 1000);
 	values[0] = "2";
 	s = (struct seen){ .f = f, .last = "" };
-	assert_int_equal(db_stream(f->db, f->a, &sql_contact_list, args(f, &r), &page, take, &s), ST_OK);
+	assert_int_equal(
+		db_stream(f->db, f->a, &sql_contact_list, args(f, &r), &page, take, &s), ST_OK);
 	assert_int_equal(s.rows, 0);
 	values[0] = "x";
-	assert_int_equal(db_stream(f->db, f->a, &sql_contact_list, args(f, &r), &page, take, &s), ST_INVALID_ARGUMENT);
+	assert_int_equal(db_stream(f->db, f->a, &sql_contact_list, args(f, &r), &page, take, &s),
+		ST_INVALID_ARGUMENT);
 	s = (struct seen){ .f = f, .last = "" };
-	assert_int_equal(db_stream(f->db, f->a, &sql_contact_all, args(f, NULL), NULL, take, &s), ST_OK);
+	assert_int_equal(
+		db_stream(f->db, f->a, &sql_contact_all, args(f, NULL), NULL, take, &s), ST_OK);
 	assert_int_equal(s.rows, 1500);
 }
 
@@ -535,7 +563,7 @@ IT(a_stream_can_be_filtered_and_left)
 
 #define TEST(body)                                                                                 \
 	{                                                                                          \
-		#body, test_##body, db_fixture_setup, db_fixture_teardown, NULL                    \
+#body, test_##body, db_fixture_setup, db_fixture_teardown, NULL                    \
 	}
 
 int main(void)

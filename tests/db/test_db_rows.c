@@ -10,7 +10,7 @@
 #include "tests/support/db_fixture.h"
 #include "tests/support/sample/sql.h"
 
-#define ID "0190a000-0000-7000-8000-000000000001"
+#define ID  "0190a000-0000-7000-8000-000000000001"
 #define ID2 "0190a000-0000-7000-8000-000000000002"
 
 static struct db_args args(struct db_fixture *f, const void *input)
@@ -18,7 +18,8 @@ static struct db_args args(struct db_fixture *f, const void *input)
 	return (struct db_args){ input, &f->scope };
 }
 
-static enum status write_one(struct db_fixture *f, const struct db_statement *s, const void *input, struct db_error *ret)
+static enum status write_one(
+	struct db_fixture *f, const struct db_statement *s, const void *input, struct db_error *ret)
 {
 	struct db_batch *b = db_batch_new(f->db, f->a);
 	db_batch_add(b, s, args(f, input));
@@ -55,7 +56,8 @@ static void a_full_contact_comes_back(struct db_fixture *f)
 	e1.primary = true;
 	e2.address = "j@b.io";
 	Crm__EmailAddress *emails[] = { &e1, &e2 };
-	Crm__Contact__LabelsEntry l1 = CRM__CONTACT__LABELS_ENTRY__INIT, l2 = CRM__CONTACT__LABELS_ENTRY__INIT;
+	Crm__Contact__LabelsEntry l1 = CRM__CONTACT__LABELS_ENTRY__INIT,
+				  l2 = CRM__CONTACT__LABELS_ENTRY__INIT;
 	l1.key = "segment";
 	l1.value = "retail \"x\"\n\\ \x01\xc4\x8d";
 	l2.key = "";
@@ -163,16 +165,19 @@ static void another_tenant_and_another_owner_see_nothing(struct db_fixture *f)
 
 static void a_malformed_id_is_refused_before_it_travels(struct db_fixture *f)
 {
-	static const char *const bad[] = { "x", "0190a000-0000-7000-8000-00000000000", "0190a000-0000-7000-8000-00000000000g", "' OR true --" };
+	static const char *const bad[] = { "x", "0190a000-0000-7000-8000-00000000000",
+		"0190a000-0000-7000-8000-00000000000g", "' OR true --" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		Crm__RowKey k = key(bad[i]);
-		assert_int_equal(db_read(f->db, f->a, &sql_contact_get, args(f, &k), NULL), ST_INVALID_ARGUMENT);
+		assert_int_equal(db_read(f->db, f->a, &sql_contact_get, args(f, &k), NULL),
+			ST_INVALID_ARGUMENT);
 	}
 	const char *ids[] = { ID, "no" };
 	Crm__RowKeys many = CRM__ROW_KEYS__INIT;
 	many.n_ids = 2;
 	many.ids = ids;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_ids, args(f, &many), NULL), ST_INVALID_ARGUMENT);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_contact_ids, args(f, &many), NULL), ST_INVALID_ARGUMENT);
 	Crm__Contact c = CRM__CONTACT__INIT;
 	c.id = ID;
 	c.birth_date = "2023-02-29";
@@ -252,8 +257,11 @@ static const char *first_name(struct db_fixture *f, const struct db_page_args *p
 {
 	Crm__ListContactsRequest r = CRM__LIST_CONTACTS_REQUEST__INIT;
 	struct db_rows *rows;
-	assert_int_equal(db_read_page(f->db, f->a, &sql_contact_list, args(f, &r), page, &rows), ST_OK);
-	return db_count(rows) ? arena_printf(f->a, "%s/%zu", db_text(rows, 0, "display_name"), db_count(rows)) : "none";
+	assert_int_equal(
+		db_read_page(f->db, f->a, &sql_contact_list, args(f, &r), page, &rows), ST_OK);
+	return db_count(rows) ? arena_printf(f->a, "%s/%zu", db_text(rows, 0, "display_name"),
+					db_count(rows))
+			      : "none";
 }
 
 static void pages_filter_order_and_limit(struct db_fixture *f)
@@ -261,7 +269,11 @@ static void pages_filter_order_and_limit(struct db_fixture *f)
 	given_contacts(f, 10);
 	const char *values[] = { "c0003" };
 	size_t n = db_first_param(&sql_contact_list);
-	struct db_page_args page = { .filter = arena_printf(f->a, "c.display_name > $%zu", n), .order = "c.id DESC", .limit = 3, .n_values = 1, .values = values };
+	struct db_page_args page = { .filter = arena_printf(f->a, "c.display_name > $%zu", n),
+		.order = "c.id DESC",
+		.limit = 3,
+		.n_values = 1,
+		.values = values };
 	assert_string_equal(first_name(f, &page), "c0009/3");
 	page.order = "c.id";
 	assert_string_equal(first_name(f, &page), "c0004/3");
@@ -271,9 +283,17 @@ static void pages_filter_order_and_limit(struct db_fixture *f)
 	assert_string_equal(first_name(f, &page), "c0000/3");
 	values[0] = "zzz";
 	assert_string_equal(first_name(f, &page), "none");
-	assert_string_equal(first_name(f, &(struct db_page_args){ .order = "c.id", .limit = 100 }), "c0000/10");
-	page = (struct db_page_args){ .filter = arena_printf(f->a, "c.create_time > $%zu", n), .order = "c.id", .limit = 3, .n_values = 1, .values = values };
-	assert_int_equal(db_read_page(f->db, f->a, &sql_contact_list, args(f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT), &page, NULL),
+	assert_string_equal(
+		first_name(f, &(struct db_page_args){ .order = "c.id", .limit = 100 }), "c0000/10");
+	page = (struct db_page_args){ .filter = arena_printf(f->a, "c.create_time > $%zu", n),
+		.order = "c.id",
+		.limit = 3,
+		.n_values = 1,
+		.values = values };
+	assert_int_equal(
+		db_read_page(f->db, f->a, &sql_contact_list,
+			args(f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT), &page,
+			NULL),
 		ST_INVALID_ARGUMENT); /* zzz is no time */
 }
 
@@ -281,12 +301,21 @@ static void many_filters_do_not_pile_up_in_the_server(struct db_fixture *f)
 {
 	given_contacts(f, 3);
 	for (int i = 0; i < 400; i++) {
-		struct db_page_args page = { .filter = arena_printf(f->a, "c.revision < %d", i + 2), .order = "c.id", .limit = 3 };
+		struct db_page_args page = { .filter = arena_printf(f->a, "c.revision < %d", i + 2),
+			.order = "c.id",
+			.limit = 3 };
 		assert_string_equal(first_name(f, &page), "c0000/3");
 	}
 	struct db_rows *rows;
-	assert_int_equal(db_read_page(f->db, f->a, &sql_contact_list, args(f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT),
-		&(struct db_page_args){ .filter = "(SELECT count(*) FROM pg_prepared_statements) < 200", .order = "c.id", .limit = 1 }, &rows), ST_OK);
+	assert_int_equal(
+		db_read_page(f->db, f->a, &sql_contact_list,
+			args(f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT),
+			&(struct db_page_args){
+				.filter = "(SELECT count(*) FROM pg_prepared_statements) < 200",
+				.order = "c.id",
+				.limit = 1 },
+			&rows),
+		ST_OK);
 	assert_int_equal(db_count(rows), 1);
 }
 
@@ -301,9 +330,11 @@ static void every_type_comes_back(struct db_fixture *f)
 	protobuf_c_boolean bools[] = { 0, 1, 1 };
 	const char *strings[] = { "", "a", "\xc5\xbe" };
 	ProtobufCBinaryData byteses[] = { { 0, NULL }, { 3, (uint8_t *)"a\0b" } };
-	Google__Protobuf__Timestamp t = GOOGLE__PROTOBUF__TIMESTAMP__INIT, t2 = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	Google__Protobuf__Timestamp t = GOOGLE__PROTOBUF__TIMESTAMP__INIT,
+				    t2 = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
 	Google__Protobuf__Timestamp *times[] = { &t, &t2 };
-	Crm__Everything__StringsByStringEntry entry = CRM__EVERYTHING__STRINGS_BY_STRING_ENTRY__INIT;
+	Crm__Everything__StringsByStringEntry entry =
+		CRM__EVERYTHING__STRINGS_BY_STRING_ENTRY__INIT;
 	Crm__Everything__StringsByStringEntry *map[] = { &entry };
 	entry.key = "k";
 	entry.value = "v";
@@ -367,12 +398,14 @@ static void null_is_absent_and_a_set_oneof_keeps_its_zero(struct db_fixture *f)
 
 static const char *stored(struct db_fixture *f, const char *expression)
 {
-	return postgres_value(f->pg, f->a, arena_printf(f->a, "SELECT %s FROM everything", expression));
+	return postgres_value(
+		f->pg, f->a, arena_printf(f->a, "SELECT %s FROM everything", expression));
 }
 
 static void strings_become_what_their_columns_are(struct db_fixture *f)
 {
-	Crm__Everything e = CRM__EVERYTHING__INIT, m1 = CRM__EVERYTHING__INIT, m2 = CRM__EVERYTHING__INIT, id = CRM__EVERYTHING__INIT;
+	Crm__Everything e = CRM__EVERYTHING__INIT, m1 = CRM__EVERYTHING__INIT,
+			m2 = CRM__EVERYTHING__INIT, id = CRM__EVERYTHING__INIT;
 	const char *ids[] = { ID, "" };
 	Crm__Everything *messages[] = { &m1, &m2 };
 	m1.far_away = "2024-02-29";
@@ -409,16 +442,19 @@ static void strings_become_what_their_columns_are(struct db_fixture *f)
 
 static void numeric_prints_as_postgres_prints_it(struct db_fixture *f)
 {
-	static const char *const numbers[] = { "0", "1", "10000", "123456789012345678901234567890", "0.0001", "0.00000001", "1.50", "-3.14159265358979",
-		"100000000", "99999999.9999", "0.00", "1e20", "NaN", "Infinity", "-Infinity", "1e-20", "12345.000067" };
+	static const char *const numbers[] = { "0", "1", "10000", "123456789012345678901234567890",
+		"0.0001", "0.00000001", "1.50", "-3.14159265358979", "100000000", "99999999.9999",
+		"0.00", "1e20", "NaN", "Infinity", "-Infinity", "1e-20", "12345.000067" };
 	Crm__Everything e = CRM__EVERYTHING__INIT;
 	e.an_int64 = 1;
 	postgres_exec(f->pg, "INSERT INTO everything (id) VALUES (1)");
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		postgres_exec(f->pg, arena_printf(f->a, "UPDATE everything SET a_number = '%s'", numbers[i]));
+		postgres_exec(f->pg,
+			arena_printf(f->a, "UPDATE everything SET a_number = '%s'", numbers[i]));
 		struct db_rows *rows;
 		Crm__Everything *got;
-		assert_int_equal(db_read(f->db, f->a, &sql_everything_get, args(f, &e), &rows), ST_OK);
+		assert_int_equal(
+			db_read(f->db, f->a, &sql_everything_get, args(f, &e), &rows), ST_OK);
 		assert_int_equal(db_row_message(f->a, rows, 0, &got), ST_OK);
 		assert_string_equal(got->a_message->a_string, stored(f, "a_number::text"));
 	}
@@ -485,7 +521,7 @@ IT(text_that_postgres_cannot_read_is_refused)
 
 #define TEST(body)                                                                                 \
 	{                                                                                          \
-		#body, test_##body, db_fixture_setup, db_fixture_teardown, NULL                    \
+#body, test_##body, db_fixture_setup, db_fixture_teardown, NULL                    \
 	}
 
 int main(void)

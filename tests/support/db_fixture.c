@@ -33,7 +33,8 @@ int db_fixture_group_setup(void **state)
 	const char *why = "";
 	f->pg = postgres_new("sample");
 	struct arena *a = arena_new();
-	enum status s = db_migrate(a, postgres_url(f->pg), sample_migrations, sample_n_migrations, &why);
+	enum status s =
+		db_migrate(a, postgres_url(f->pg), sample_migrations, sample_n_migrations, &why);
 	if (s != ST_OK)
 		print_error("migration: %s\n", why);
 	arena_free(a);
@@ -52,7 +53,8 @@ int db_fixture_group_teardown(void **state)
 static void on_error(const char *statement, const struct db_error *e, void *arg)
 {
 	struct db_fixture *f = arg;
-	f->errors = arena_printf(f->a, "%s%s: %s: %s\n", f->errors, statement, status_name(e->status), e->message);
+	f->errors = arena_printf(
+		f->a, "%s%s: %s: %s\n", f->errors, statement, status_name(e->status), e->message);
 }
 
 void db_fixture_configure(struct db_fixture *f, const struct db_config *c)
@@ -73,8 +75,12 @@ int db_fixture_setup(void **state)
 	f->errors = "";
 	f->loop = loop_new();
 	f->db = NULL;
-	db_fixture_configure(f, &(struct db_config){ .url = postgres_url(f->pg), .read_lanes = 2, .write_lanes = 2, .exclusive = 2, .in_flight = 64,
-		.statement_timeout_ms = 5000 });
+	db_fixture_configure(f, &(struct db_config){ .url = postgres_url(f->pg),
+					.read_lanes = 2,
+					.write_lanes = 2,
+					.exclusive = 2,
+					.in_flight = 64,
+					.statement_timeout_ms = 5000 });
 	crm__call_scope__init(&f->scope);
 	f->scope.tenant_id = DB_TENANT;
 	f->scope.user_id = DB_USER;
@@ -90,7 +96,8 @@ int db_fixture_teardown(void **state)
 {
 	struct db_fixture *f = *state;
 	if (loop_self())
-		return 0; /* an assertion failed inside a fiber and left the loop by a jump: nothing here can be taken apart */
+		return 0; /* an assertion failed inside a fiber and left the loop by a jump: nothing
+			     here can be taken apart */
 	arena_free(f->a);
 	db_free(f->db);
 	loop_free(f->loop);

@@ -11,14 +11,14 @@ struct db_fixture {
 	struct loop *loop;
 	struct db *db;
 	struct arena *a;
-	Crm__CallScope scope; /* tenant DB_TENANT, user DB_USER, sees all */
+	Crm__CallScope scope;            /* tenant DB_TENANT, user DB_USER, sees all */
 	Google__Protobuf__Timestamp now; /* of the scope: 2023-11-14T22:13:20.123456Z */
-	const char *errors; /* what db_on_error told, one a line */
+	const char *errors;              /* what db_on_error told, one a line */
 };
 
-#define DB_TENANT "0190a000-0000-7000-8000-00000000000a"
+#define DB_TENANT       "0190a000-0000-7000-8000-00000000000a"
 #define DB_OTHER_TENANT "0190a000-0000-7000-8000-00000000000b"
-#define DB_USER "0190a000-0000-7000-8000-0000000000aa"
+#define DB_USER         "0190a000-0000-7000-8000-0000000000aa"
 
 extern const struct db_types sample_types;
 

@@ -55,7 +55,8 @@ static void exec_quietly(char *const *argv, const char *log, bool as_postgres)
 	if (as_postgres)
 		become_postgres();
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int out = log ? open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int out = log ? open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)
+		      : open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (in < 0 || out < 0 || chdir("/") != 0)
 		_exit(125);
 	dup2(in, 0);
@@ -86,7 +87,8 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 static void remove_tree(const char *path)
 {
-	(void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* what cannot go now goes in the next sweep */
+	(void)nftw(path, remove_one, 16,
+		FTW_DEPTH | FTW_PHYS); /* what cannot go now goes in the next sweep */
 }
 
 /* Folders of programs that are gone: crm-pg-<pid>-<random>. */
@@ -124,15 +126,16 @@ static const char *build_folder(struct arena *a)
 
 static void init_cluster(struct arena *a, const char *data, const char *log)
 {
-	char *argv[] = { BIN "initdb", "-D", arena_strdup(a, data), "-U", "postgres", "-A", "trust", "-E", "UTF8",
-		"--locale=C.UTF-8", "--wal-segsize=1", "--no-sync", NULL };
+	char *argv[] = { BIN "initdb", "-D", arena_strdup(a, data), "-U", "postgres", "-A", "trust",
+		"-E", "UTF8", "--locale=C.UTF-8", "--wal-segsize=1", "--no-sync", NULL };
 	if (run(argv, log, true) != 0)
 		die("initdb failed; see", log);
 }
 
 static bool copy_tree(struct arena *a, const char *from, const char *to)
 {
-	char *argv[] = { "/bin/cp", "-a", "--reflink=auto", arena_strdup(a, from), arena_strdup(a, to), NULL };
+	char *argv[] = { "/bin/cp", "-a", "--reflink=auto", arena_strdup(a, from),
+		arena_strdup(a, to), NULL };
 	return run(argv, NULL, false) == 0;
 }
 
@@ -166,9 +169,11 @@ static void make_data(struct postgres *pg)
 static int free_port(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(addr);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, len) != 0 || getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, len) != 0 ||
+		getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
 		die("no free port on", "127.0.0.1");
 	close(fd);
 	return ntohs(addr.sin_port);
@@ -177,12 +182,14 @@ static int free_port(void)
 static void exec_server(struct postgres *pg)
 {
 	struct arena *a = pg->arena;
-	char *argv[] = { BIN "postgres", "-D", arena_printf(a, "%s/data", pg->dir), "-p", arena_printf(a, "%d", pg->port), "-k",
-		arena_strdup(a, pg->dir), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off", "-c",
-		"shared_buffers=32MB", "-c", "max_connections=100", "-c", "jit=off", "-c", "max_wal_size=256MB", "-c",
-		"autovacuum=off", NULL };
+	char *argv[] = { BIN "postgres", "-D", arena_printf(a, "%s/data", pg->dir), "-p",
+		arena_printf(a, "%d", pg->port), "-k", arena_strdup(a, pg->dir), "-c",
+		"listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off", "-c",
+		"shared_buffers=32MB", "-c", "max_connections=100", "-c", "jit=off", "-c",
+		"max_wal_size=256MB", "-c", "autovacuum=off", NULL };
 	become_postgres();
-	prctl(PR_SET_PDEATHSIG, SIGQUIT); /* immediate shutdown when the test program dies; after setuid, which clears it */
+	prctl(PR_SET_PDEATHSIG, SIGQUIT); /* immediate shutdown when the test program dies; after
+					     setuid, which clears it */
 	if (getppid() == 1)
 		_exit(0);
 	exec_quietly(argv, arena_printf(a, "%s/log", pg->dir), false);
@@ -198,7 +205,8 @@ static bool has_exited(struct postgres *pg)
 
 static bool wait_until_up(struct postgres *pg)
 {
-	for (int64_t end = clock_mono_us() + START_TIMEOUT_US; clock_mono_us() < end; usleep(POLL_US)) {
+	for (int64_t end = clock_mono_us() + START_TIMEOUT_US; clock_mono_us() < end;
+		usleep(POLL_US)) {
 		if (PQping(pg->admin_url) == PQPING_OK)
 			return true;
 		if (has_exited(pg))
@@ -235,7 +243,8 @@ static void start_on_free_port(struct postgres *pg)
 {
 	for (int attempt = 0; attempt < 5; attempt++) {
 		pg->port = free_port();
-		pg->admin_url = arena_printf(pg->arena, "postgresql://postgres@127.0.0.1:%d/postgres?connect_timeout=5", pg->port);
+		pg->admin_url = arena_printf(pg->arena,
+			"postgresql://postgres@127.0.0.1:%d/postgres?connect_timeout=5", pg->port);
 		if (start_once(pg))
 			return;
 	}
@@ -339,7 +348,9 @@ const char *postgres_value(struct postgres *pg, struct arena *a, const char *sql
 {
 	PGconn *c;
 	PGresult *res = query(pg->url, sql, &c);
-	const char *v = PQntuples(res) > 0 && PQnfields(res) > 0 ? arena_strdup(a, PQgetvalue(res, 0, 0)) : "";
+	const char *v = PQntuples(res) > 0 && PQnfields(res) > 0
+				? arena_strdup(a, PQgetvalue(res, 0, 0))
+				: "";
 	PQclear(res);
 	PQfinish(c);
 	return v;
@@ -357,8 +368,8 @@ const char *postgres_database(struct postgres *pg, const char *name)
 
 /* ---- life ---- */
 
-/* The program may end without postgres_free (a failed assertion outside a test): the server goes by its death signal,
- * the folder in the next sweep. */
+/* The program may end without postgres_free (a failed assertion outside a test): the server goes by
+ * its death signal, the folder in the next sweep. */
 struct postgres *postgres_new(const char *name)
 {
 	sweep();

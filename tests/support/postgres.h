@@ -1,11 +1,12 @@
 /*
- * A private PostgreSQL for one test program: its own cluster, port and folder under /tmp, on loopback only, never run as
- * root. It dies with the program, however that ends; folders that a killed program left are swept by the next one.
+ * A private PostgreSQL for one test program: its own cluster, port and folder under /tmp, on
+ * loopback only, never run as root. It dies with the program, however that ends; folders that a
+ * killed program left are swept by the next one.
  *
- * The cluster is copied from a template that initdb makes once per build folder, so that a start takes a fraction of a
- * second. fsync is off; commits are synchronous, so what was acknowledged survives a kill -9 of the server.
- * A set-up that fails ends the program with one clear line: there is nothing to test without it.
- * Owner: the test program. Threads: one.
+ * The cluster is copied from a template that initdb makes once per build folder, so that a start
+ * takes a fraction of a second. fsync is off; commits are synchronous, so what was acknowledged
+ * survives a kill -9 of the server. A set-up that fails ends the program with one clear line: there
+ * is nothing to test without it. Owner: the test program. Threads: one.
  */
 #pragma once
 #include <stdbool.h>
@@ -22,12 +23,14 @@ const char *postgres_url(const struct postgres *pg);
 const char *postgres_admin_url(const struct postgres *pg);
 int postgres_port(const struct postgres *pg);
 
-/* Another database with a role and a schema of that name in the same cluster; the URL lives as long as pg. */
+/* Another database with a role and a schema of that name in the same cluster; the URL lives as long
+ * as pg. */
 const char *postgres_database(struct postgres *pg, const char *name);
 
-void postgres_kill(struct postgres *pg);  /* kill -9 of the postmaster and every backend */
-void postgres_stop(struct postgres *pg);  /* immediate shutdown; connections break */
-void postgres_start(struct postgres *pg); /* again, on the same port, after kill or stop; waits until it accepts */
+void postgres_kill(struct postgres *pg); /* kill -9 of the postmaster and every backend */
+void postgres_stop(struct postgres *pg); /* immediate shutdown; connections break */
+void postgres_start(struct postgres
+		*pg); /* again, on the same port, after kill or stop; waits until it accepts */
 /* Freezes the postmaster and every backend (SIGSTOP), and lets them go on (SIGCONT). */
 void postgres_freeze(struct postgres *pg);
 void postgres_thaw(struct postgres *pg);

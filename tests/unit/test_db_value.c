@@ -49,8 +49,10 @@ static void every_day_of_two_thousand_years_is_its_own(void **state)
 
 static void what_is_no_date_is_refused(void **state)
 {
-	static const char *const bad[] = { "", "2000-1-1", "2000-01-1", "2000-13-01", "2000-00-01", "2000-01-00", "2000-01-32", "2001-02-29", "1900-02-29",
-		"2000-04-31", "0000-01-01", "20000-01-01", "2000/01/01", "2000-01-01 ", " 2000-01-1", "-001-01-01", "2000-0x-01" };
+	static const char *const bad[] = { "", "2000-1-1", "2000-01-1", "2000-13-01", "2000-00-01",
+		"2000-01-00", "2000-01-32", "2001-02-29", "1900-02-29", "2000-04-31", "0000-01-01",
+		"20000-01-01", "2000/01/01", "2000-01-01 ", " 2000-01-1", "-001-01-01",
+		"2000-0x-01" };
 	int32_t days;
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -78,8 +80,9 @@ static void numerics_fit_their_room_whatever_the_bytes(void **state)
 		}
 		int len = (int)((seed >> 40) % sizeof(bytes));
 		write_be16(bytes, (uint16_t)((seed >> 8) % 12)); /* groups */
-		write_be16(bytes + 2, (uint16_t)(int16_t)((int)((seed >> 16) % 20) - 10)); /* weight */
-		write_be16(bytes + 6, (uint16_t)((seed >> 24) % 40)); /* scale */
+		write_be16(
+			bytes + 2, (uint16_t)(int16_t)((int)((seed >> 16) % 20) - 10)); /* weight */
+		write_be16(bytes + 6, (uint16_t)((seed >> 24) % 40));                   /* scale */
 		for (int g = 8; g + 1 < (int)sizeof(bytes); g += 2)
 			write_be16(bytes + g, (uint16_t)(read_be16(bytes + g) % 10000));
 		size_t room = value_numeric_room(bytes, len);
@@ -92,7 +95,8 @@ static void numerics_fit_their_room_whatever_the_bytes(void **state)
 static void arrays_never_lead_beyond_their_end(void **state)
 {
 	/* one dimension, no NULLs, int4, three elements; the last is cut off */
-	static const char good[] = "\0\0\0\1\0\0\0\0\0\0\0\27\0\0\0\3\0\0\0\1\0\0\0\4\0\0\0\7\377\377\377\377\0\0\0\4\0\0\0\11";
+	static const char good[] = "\0\0\0\1\0\0\0\0\0\0\0\27\0\0\0\3\0\0\0\1\0\0\0\4\0\0\0\7\377"
+				   "\377\377\377\0\0\0\4\0\0\0\11";
 	const char *v;
 	int len, n;
 	(void)state;
@@ -117,7 +121,8 @@ static void arrays_never_lead_beyond_their_end(void **state)
 
 static void json_members_come_in_order(void **state)
 {
-	static const char text[] = "{\"a\": \"x\\ny\\\"\", \"\\u010dau\": 1.5, \"n\": null, \"o\": {\"p\": [1, \"}\"]}, \"t\": true}";
+	static const char text[] = "{\"a\": \"x\\ny\\\"\", \"\\u010dau\": 1.5, \"n\": null, \"o\": "
+				   "{\"p\": [1, \"}\"]}, \"t\": true}";
 	static const char *const keys[] = { "a", "\xc4\x8d\x61u", "n", "o", "t" };
 	static const char *const values[] = { "x\ny\"", "1.5", "", "{\"p\": [1, \"}\"]}", "true" };
 	struct json_reader r = json_open(text, sizeof(text) - 1);
@@ -137,7 +142,8 @@ static void json_members_come_in_order(void **state)
 
 static void damaged_json_never_leads_beyond_its_end(void **state)
 {
-	static const char text[] = "{\"a\": \"\\u00e1\\\\\", \"b\": [\"\\\"\", {}], \"c\": \"\\u12\"}";
+	static const char text[] =
+		"{\"a\": \"\\u00e1\\\\\", \"b\": [\"\\\"\", {}], \"c\": \"\\u12\"}";
 	(void)state;
 	for (size_t n = 0; n < sizeof(text); n++) {
 		char *copy = mem_dup(text, n + 1), out[128];
@@ -157,10 +163,23 @@ static void sqlstates_have_their_status(void **state)
 		const char *state;
 		enum status status;
 	} cases[] = {
-		{ "23505", ST_ALREADY_EXISTS }, { "23P01", ST_ALREADY_EXISTS }, { "23503", ST_FAILED_PRECONDITION }, { "23514", ST_INVALID_ARGUMENT },
-		{ "23502", ST_INVALID_ARGUMENT }, { "22P02", ST_INVALID_ARGUMENT }, { "22021", ST_INVALID_ARGUMENT }, { "40001", ST_ABORTED },
-		{ "40P01", ST_ABORTED }, { "57014", ST_DEADLINE_EXCEEDED }, { "53100", ST_RESOURCE_EXHAUSTED }, { "57P01", ST_UNAVAILABLE },
-		{ "08006", ST_UNAVAILABLE }, { "25006", ST_UNAVAILABLE }, { NULL, ST_UNAVAILABLE }, { "42P01", ST_INTERNAL }, { "XX000", ST_INTERNAL },
+		{ "23505", ST_ALREADY_EXISTS },
+		{ "23P01", ST_ALREADY_EXISTS },
+		{ "23503", ST_FAILED_PRECONDITION },
+		{ "23514", ST_INVALID_ARGUMENT },
+		{ "23502", ST_INVALID_ARGUMENT },
+		{ "22P02", ST_INVALID_ARGUMENT },
+		{ "22021", ST_INVALID_ARGUMENT },
+		{ "40001", ST_ABORTED },
+		{ "40P01", ST_ABORTED },
+		{ "57014", ST_DEADLINE_EXCEEDED },
+		{ "53100", ST_RESOURCE_EXHAUSTED },
+		{ "57P01", ST_UNAVAILABLE },
+		{ "08006", ST_UNAVAILABLE },
+		{ "25006", ST_UNAVAILABLE },
+		{ NULL, ST_UNAVAILABLE },
+		{ "42P01", ST_INTERNAL },
+		{ "XX000", ST_INTERNAL },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

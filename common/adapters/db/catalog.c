@@ -29,7 +29,8 @@ const char *page_sql(struct arena *a, const struct db_statement *s, const struct
 		case '\x02':
 			buf_puts(&b, page && page->order ? page->order : "1");
 			break;
-		case '\x03': /* as a number in the text: the planner then knows how few rows are wanted */
+		case '\x03': /* as a number in the text: the planner then knows how few rows are
+				wanted */
 			buf_printf(&b, "%" PRId64, page ? page->limit : 1);
 			break;
 		default:
@@ -49,7 +50,8 @@ size_t db_first_param(const struct db_statement *s)
 
 static void broken(struct catalog *c, const struct db_statement *s, const char *why)
 {
-	c->broken = arena_printf(c->arena, "%s%s%s:%d: %s: %s", c->broken ? c->broken : "", c->broken ? "\n" : "", s->file, s->line, s->name, why);
+	c->broken = arena_printf(c->arena, "%s%s%s:%d: %s: %s", c->broken ? c->broken : "",
+		c->broken ? "\n" : "", s->file, s->line, s->name, why);
 }
 
 /* "Contact" or "Contact.Part": the name below the package. */
@@ -59,8 +61,8 @@ static bool has_name(const ProtobufCMessageDescriptor *d, const char *name)
 	return strcmp(d->name + (package ? package + 1 : 0), name) == 0;
 }
 
-static const ProtobufCMessageDescriptor *find_type(struct catalog *c, const struct db_statement *s, const char *name, const struct db_types *types,
-	const ProtobufCMessageDescriptor *call_type)
+static const ProtobufCMessageDescriptor *find_type(struct catalog *c, const struct db_statement *s,
+	const char *name, const struct db_types *types, const ProtobufCMessageDescriptor *call_type)
 {
 	if (!name)
 		return NULL;
@@ -74,7 +76,8 @@ static const ProtobufCMessageDescriptor *find_type(struct catalog *c, const stru
 	return NULL;
 }
 
-static void resolve(struct catalog *c, struct stmt *s, const struct db_types *types, const ProtobufCMessageDescriptor *call_type)
+static void resolve(struct catalog *c, struct stmt *s, const struct db_types *types,
+	const ProtobufCMessageDescriptor *call_type)
 {
 	const struct db_statement *def = s->def;
 	const ProtobufCMessageDescriptor *input = find_type(c, def, def->input, types, call_type);
@@ -106,7 +109,8 @@ struct stmt *catalog_find(const struct catalog *c, const struct db_statement *de
 	return *find_slot(c, def);
 }
 
-static void add_set(struct catalog *c, const struct db_statements *set, const struct db_types *types, const ProtobufCMessageDescriptor *call_type)
+static void add_set(struct catalog *c, const struct db_statements *set,
+	const struct db_types *types, const ProtobufCMessageDescriptor *call_type)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		struct stmt **slot = find_slot(c, set->list[i]);
@@ -120,8 +124,8 @@ static void add_set(struct catalog *c, const struct db_statements *set, const st
 	}
 }
 
-struct catalog *catalog_new(const struct db_statements *const *sets, size_t n_sets, const struct db_types *types,
-	const ProtobufCMessageDescriptor *call_type)
+struct catalog *catalog_new(const struct db_statements *const *sets, size_t n_sets,
+	const struct db_types *types, const ProtobufCMessageDescriptor *call_type)
 {
 	struct catalog *c = mem_zalloc(sizeof(*c));
 	size_t total = 0;
@@ -150,7 +154,8 @@ void catalog_free(struct catalog *c)
 /* citext and enums get their OIDs when they are created. */
 static enum status load_extra_types(struct catalog *c, PGconn *pg)
 {
-	PGresult *res = PQexec(pg, "SELECT oid, typarray FROM pg_type WHERE typtype = 'e' OR typname = 'citext'");
+	PGresult *res = PQexec(
+		pg, "SELECT oid, typarray FROM pg_type WHERE typtype = 'e' OR typname = 'citext'");
 	if (PQresultStatus(res) != PGRES_TUPLES_OK) {
 		PQclear(res);
 		return ST_UNAVAILABLE;
@@ -159,7 +164,8 @@ static enum status load_extra_types(struct catalog *c, PGconn *pg)
 	c->extra = arena_new_array(c->arena, struct extra_type, c->n_extra);
 	for (size_t i = 0; i < c->n_extra; i++) {
 		uint64_t oid = 0, array_oid = 0;
-		(void)str_to_u64(str_c(PQgetvalue(res, (int)i, 0)), &oid); /* an OID prints as a number */
+		(void)str_to_u64(
+			str_c(PQgetvalue(res, (int)i, 0)), &oid); /* an OID prints as a number */
 		(void)str_to_u64(str_c(PQgetvalue(res, (int)i, 1)), &array_oid);
 		c->extra[i] = (struct extra_type){ (unsigned)oid, (unsigned)array_oid };
 	}
@@ -181,7 +187,9 @@ static void check_described(struct catalog *c, struct stmt *s, const PGresult *r
 		struct pg_type type = pg_type_find(oid, c->extra, c->n_extra);
 		s->param_types[i] = oid;
 		if (type.value == VALUE_NONE)
-			why = arena_printf(c->arena, "parameter :%s has a type that is not supported (OID %u): cast it", s->params[i].path, oid);
+			why = arena_printf(c->arena,
+				"parameter :%s has a type that is not supported (OID %u): cast it",
+				s->params[i].path, oid);
 		if (type.value == VALUE_NONE || !param_typed(c->arena, &s->params[i], type, &why)) {
 			broken(c, s->def, why);
 			return;
@@ -189,22 +197,26 @@ static void check_described(struct catalog *c, struct stmt *s, const PGresult *r
 	}
 	if (PQnfields(res) == 0 && must_return(s))
 		broken(c, s->def, "returns no columns");
-	else if (PQnfields(res) > 0 && !columns_make(c->arena, s->output, res, c->extra, c->n_extra, &s->columns, &why))
+	else if (PQnfields(res) > 0 &&
+		 !columns_make(c->arena, s->output, res, c->extra, c->n_extra, &s->columns, &why))
 		broken(c, s->def, why);
 }
 
 static bool send_one(struct catalog *c, const struct stmt *s, PGconn *pg)
 {
-	char name[STMT_NAME_MAX] = ""; /* a page is only looked at: its variants are prepared as they come */
+	char name[STMT_NAME_MAX] =
+		""; /* a page is only looked at: its variants are prepared as they come */
 	const char *sql = s->def->sql;
 	if (s->def->kind == DB_PAGE)
 		sql = page_sql(c->arena, s->def, NULL);
 	else
 		stmt_name(name, s->index, 0);
-	return PQsendPrepare(pg, name, sql, 0, NULL) && PQsendDescribePrepared(pg, name) && PQpipelineSync(pg);
+	return PQsendPrepare(pg, name, sql, 0, NULL) && PQsendDescribePrepared(pg, name) &&
+	       PQpipelineSync(pg);
 }
 
-/* The next result of the pipeline; NULL markers between results are skipped. NULL when the connection is gone. */
+/* The next result of the pipeline; NULL markers between results are skipped. NULL when the
+ * connection is gone. */
 static PGresult *next_result(PGconn *pg)
 {
 	for (int nulls = 0; nulls < 2;) {
@@ -216,11 +228,13 @@ static PGresult *next_result(PGconn *pg)
 	return NULL;
 }
 
-/* Whether an error says that the statement is wrong, not that the server is busy, full or going away. */
+/* Whether an error says that the statement is wrong, not that the server is busy, full or going
+ * away. */
 static bool is_about_statement(const PGresult *res)
 {
 	enum status s = sqlstate_status(PQresultErrorField(res, PG_DIAG_SQLSTATE));
-	return s != ST_UNAVAILABLE && s != ST_RESOURCE_EXHAUSTED && s != ST_DEADLINE_EXCEEDED && s != ST_ABORTED;
+	return s != ST_UNAVAILABLE && s != ST_RESOURCE_EXHAUSTED && s != ST_DEADLINE_EXCEEDED &&
+	       s != ST_ABORTED;
 }
 
 /* Reads the results of one statement: of PREPARE, of DESCRIBE, of the sync. */
@@ -277,7 +291,8 @@ enum status catalog_verify(struct catalog *c, PGconn *pg)
 	return PQexitPipelineMode(pg) ? ST_OK : ST_UNAVAILABLE;
 }
 
-const struct columns *catalog_columns(struct catalog *c, struct stmt *s, const PGresult *res, const char **ret_why)
+const struct columns *catalog_columns(
+	struct catalog *c, struct stmt *s, const PGresult *res, const char **ret_why)
 {
 	for (struct columns *cols = s->columns; cols; cols = cols->next) {
 		if (columns_fit(cols, res))

@@ -9,21 +9,24 @@ enum { MESSAGE_ROOM = 12, VALUE_ROOM = 48, WIRE_BYTES = 2 };
 static bool is_timestamp(const ProtobufCFieldDescriptor *f)
 {
 	const ProtobufCMessageDescriptor *d = f->descriptor;
-	return f->type == PROTOBUF_C_TYPE_MESSAGE && strcmp(d->name, "google.protobuf.Timestamp") == 0;
+	return f->type == PROTOBUF_C_TYPE_MESSAGE &&
+	       strcmp(d->name, "google.protobuf.Timestamp") == 0;
 }
 
 static bool is_string(const ProtobufCMessageDescriptor *d, const char *name, uint32_t number)
 {
-	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(d, name);
-	return f && f->id == number && f->type == PROTOBUF_C_TYPE_STRING && f->label != PROTOBUF_C_LABEL_REPEATED;
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field_by_name(d, name);
+	return f && f->id == number && f->type == PROTOBUF_C_TYPE_STRING &&
+	       f->label != PROTOBUF_C_LABEL_REPEATED;
 }
 
 /* protobuf-c shows map<string, string> as a repeated message of key and value. */
 bool field_is_string_map(const ProtobufCFieldDescriptor *f)
 {
 	const ProtobufCMessageDescriptor *d = f->descriptor;
-	return f->type == PROTOBUF_C_TYPE_MESSAGE && f->label == PROTOBUF_C_LABEL_REPEATED && d->n_fields == 2 &&
-		is_string(d, "key", 1) && is_string(d, "value", 2);
+	return f->type == PROTOBUF_C_TYPE_MESSAGE && f->label == PROTOBUF_C_LABEL_REPEATED &&
+	       d->n_fields == 2 && is_string(d, "key", 1) && is_string(d, "value", 2);
 }
 
 /* ---- which column fits which field ---- */
@@ -141,7 +144,8 @@ static void set_tag(struct field_plan *p)
 }
 
 /* The plan of field f among siblings, made if there is none; siblings stay sorted by number. */
-static struct field_plan *sibling(struct maker *m, struct field_plan **first, const ProtobufCFieldDescriptor *f, bool *ret_is_new)
+static struct field_plan *sibling(struct maker *m, struct field_plan **first,
+	const ProtobufCFieldDescriptor *f, bool *ret_is_new)
 {
 	struct field_plan **at = first;
 	while (*at && (*at)->field->id < f->id)
@@ -157,7 +161,8 @@ static struct field_plan *sibling(struct maker *m, struct field_plan **first, co
 	return *at;
 }
 
-static bool make_leaf(struct maker *m, struct field_plan *p, struct pg_type type, uint16_t column, bool in_elements)
+static bool make_leaf(struct maker *m, struct field_plan *p, struct pg_type type, uint16_t column,
+	bool in_elements)
 {
 	const ProtobufCFieldDescriptor *f = p->field;
 	bool is_repeated = f->label == PROTOBUF_C_LABEL_REPEATED;
@@ -169,9 +174,11 @@ static bool make_leaf(struct maker *m, struct field_plan *p, struct pg_type type
 		return true;
 	}
 	if (in_elements && (is_repeated || !type.is_array))
-		return refuse(m, "a field of a repeated message is fed by an array with one value per element");
+		return refuse(m, "a field of a repeated message is fed by an array with one value "
+				 "per element");
 	if (!in_elements && is_repeated != type.is_array)
-		return refuse(m, is_repeated ? "a repeated field needs an array" : "an array needs a repeated field");
+		return refuse(m, is_repeated ? "a repeated field needs an array"
+					     : "an array needs a repeated field");
 	if (!value_op(f, type.value, &p->op))
 		return refuse(m, "the types do not fit");
 	if (is_repeated) {
@@ -190,7 +197,8 @@ static bool enter(struct maker *m, struct field_plan *p, bool is_new, bool *in_e
 		return refuse(m, "the path goes on below a field that is no message");
 	bool is_repeated = f->label == PROTOBUF_C_LABEL_REPEATED;
 	if (is_repeated && *in_elements)
-		return refuse(m, "a repeated message inside a repeated message cannot be fed by columns");
+		return refuse(
+			m, "a repeated message inside a repeated message cannot be fed by columns");
 	if (!is_new && p->op != COLUMN_MESSAGE && p->op != COLUMN_ELEMENTS)
 		return refuse(m, "another column feeds the whole field");
 	p->op = is_repeated ? COLUMN_ELEMENTS : COLUMN_MESSAGE;
@@ -199,18 +207,22 @@ static bool enter(struct maker *m, struct field_plan *p, bool is_new, bool *in_e
 	return true;
 }
 
-static bool add_column(struct maker *m, const ProtobufCMessageDescriptor *d, struct field_plan **first, const struct column *c, uint16_t index)
+static bool add_column(struct maker *m, const ProtobufCMessageDescriptor *d,
+	struct field_plan **first, const struct column *c, uint16_t index)
 {
 	struct str rest = str_c(c->name);
 	bool in_elements = false, is_new;
 	for (;;) {
 		const char *name = str_dup(m->arena, str_cut(&rest, '.'));
-		const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(d, name);
+		const ProtobufCFieldDescriptor *f =
+			protobuf_c_message_descriptor_get_field_by_name(d, name);
 		if (!f)
-			return refuse(m, arena_printf(m->arena, "%s has no field %s", d->short_name, name));
+			return refuse(m,
+				arena_printf(m->arena, "%s has no field %s", d->short_name, name));
 		struct field_plan *p = sibling(m, first, f, &is_new);
 		if (!rest.p)
-			return is_new ? make_leaf(m, p, c->type, index, in_elements) : refuse(m, "another column feeds the same field");
+			return is_new ? make_leaf(m, p, c->type, index, in_elements)
+				      : refuse(m, "another column feeds the same field");
 		if (!enter(m, p, is_new, &in_elements))
 			return false;
 		first = &p->child;
@@ -231,15 +243,17 @@ static void mark_nulls(struct columns *c, const struct field_plan *p, bool below
 	}
 }
 
-static void read_column(struct arena *a, struct column *c, const PGresult *described, int i, const struct extra_type *extra, size_t n_extra)
+static void read_column(struct arena *a, struct column *c, const PGresult *described, int i,
+	const struct extra_type *extra, size_t n_extra)
 {
 	c->name = arena_strdup(a, PQfname(described, i));
 	c->oid = PQftype(described, i);
 	c->type = pg_type_find(c->oid, extra, n_extra);
 }
 
-bool columns_make(struct arena *a, const ProtobufCMessageDescriptor *output, const PGresult *described,
-	const struct extra_type *extra, size_t n_extra, struct columns **ret, const char **ret_why)
+bool columns_make(struct arena *a, const ProtobufCMessageDescriptor *output,
+	const PGresult *described, const struct extra_type *extra, size_t n_extra,
+	struct columns **ret, const char **ret_why)
 {
 	struct maker m = { .arena = a };
 	struct columns *c = arena_zalloc(a, sizeof(*c));
@@ -254,11 +268,13 @@ bool columns_make(struct arena *a, const ProtobufCMessageDescriptor *output, con
 		read_column(a, col, described, (int)i, extra, n_extra);
 		const char *type = pg_type_name(col->type);
 		if (col->type.value == VALUE_NONE) {
-			*ret_why = arena_printf(a, "column \"%s\" is of %s (OID %u): cast it", col->name, type, col->oid);
+			*ret_why = arena_printf(a, "column \"%s\" is of %s (OID %u): cast it",
+				col->name, type, col->oid);
 			return false;
 		}
 		if (output && !add_column(&m, output, &c->fields, col, (uint16_t)i)) {
-			*ret_why = arena_printf(a, "column \"%s\" (%s): %s", col->name, type, m.why);
+			*ret_why =
+				arena_printf(a, "column \"%s\" (%s): %s", col->name, type, m.why);
 			return false;
 		}
 	}

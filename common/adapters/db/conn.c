@@ -1,12 +1,13 @@
 /*
  * One connection: the pipeline, its results, its end and its return.
  *
- * libpq copies parameters when a statement is queued, so nothing of the caller's is needed once conn_submit returns,
- * except to repeat the work. Every command that was queued has an entry in c->queue; results come in that order, one per
- * command. The NULL that libpq puts behind a result says nothing: it is lost when something is sent before it is taken.
+ * libpq copies parameters when a statement is queued, so nothing of the caller's is needed once
+ * conn_submit returns, except to repeat the work. Every command that was queued has an entry in
+ * c->queue; results come in that order, one per command. The NULL that libpq puts behind a result
+ * says nothing: it is lost when something is sent before it is taken.
  *
- * A break (conn_close) while the connection's own event is being handled waits for the end of that event, so that no code
- * runs on a connection that is gone.
+ * A break (conn_close) while the connection's own event is being handled waits for the end of that
+ * event, so that no code runs on a connection that is gone.
  */
 #include <assert.h>
 #include <sys/epoll.h>
@@ -83,7 +84,8 @@ static void watch(struct conn *c)
 	loop_timer_set(c->db->loop, &c->watchdog, clock_mono_us() + watch_interval_us(c));
 }
 
-/* Every statement ends by its timeout: a server that says nothing for longer is gone, whatever TCP thinks. */
+/* Every statement ends by its timeout: a server that says nothing for longer is gone, whatever TCP
+ * thinks. */
 static void on_watchdog(struct loop_timer *t)
 {
 	struct conn *c = CONN_OF(t, watchdog);
@@ -104,13 +106,20 @@ static void flush(struct conn *c)
 		loop_io_set(c->db->loop, &c->io, left ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-static bool send_prepare(struct conn *c, struct work *w, uint32_t i, struct prepared *p, struct variant *v, const char *name)
+static bool send_prepare(struct conn *c, struct work *w, uint32_t i, struct prepared *p,
+	struct variant *v, const char *name)
 {
 	const struct item *item = &w->items[i];
 	const struct stmt *s = item->s;
-	push(c, (struct command){ .kind = COMMAND_PREPARE, .item = i, .generation = p->generation, .work = w, .prepared = p, .variant = v });
+	push(c, (struct command){ .kind = COMMAND_PREPARE,
+			.item = i,
+			.generation = p->generation,
+			.work = w,
+			.prepared = p,
+			.variant = v });
 	p->state = PREPARED_SENT;
-	return PQsendPrepare(c->pg, name, item->sql ? item->sql : s->def->sql, (int)s->def->n_params, s->param_types);
+	return PQsendPrepare(c->pg, name, item->sql ? item->sql : s->def->sql,
+		(int)s->def->n_params, s->param_types);
 }
 
 static bool drop_variant(struct conn *c, struct variant *v)
@@ -121,13 +130,24 @@ static bool drop_variant(struct conn *c, struct variant *v)
 	return PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 0);
 }
 
+static bool make_room_for_variant(struct conn *c)
+{
+	struct variant *old = variants_evict(c);
+	if (!old)
+		return true;
+	if (old->prepared.state != PREPARED_NOT)
+		return drop_variant(c, old);
+	variant_free(old); /* the server refused it: there is nothing to drop */
+	return true;
+}
+
 static bool send_plain(struct conn *c, struct work *w, uint32_t i)
 {
 	const struct item *item = &w->items[i];
 	const struct bound *b = item->bound;
 	push(c, (struct command){ .kind = COMMAND_QUERY, .item = i, .work = w });
-	return PQsendQueryParams(c->pg, item->sql, b ? (int)b->n : 0, item->types, b ? b->values : NULL, b ? b->lengths : NULL,
-		b ? b->formats : NULL, 1);
+	return PQsendQueryParams(c->pg, item->sql, b ? (int)b->n : 0, item->types,
+		b ? b->values : NULL, b ? b->lengths : NULL, b ? b->formats : NULL, 1);
 }
 
 static bool send_item(struct conn *c, struct work *w, uint32_t i)
@@ -140,8 +160,7 @@ static bool send_item(struct conn *c, struct work *w, uint32_t i)
 		return send_plain(c, w, i);
 	struct prepared *p = &c->prepared[item->s->index];
 	if (item->sql) {
-		struct variant *old = variants_evict(c);
-		if (old && !drop_variant(c, old))
+		if (!make_room_for_variant(c))
 			return false;
 		v = variants_get(c, str_c(item->sql));
 		p = &v->prepared;
@@ -151,7 +170,8 @@ static bool send_item(struct conn *c, struct work *w, uint32_t i)
 	}
 	if (p->state == PREPARED_NOT && !send_prepare(c, w, i, p, v, name))
 		return false;
-	push(c, (struct command){ .kind = COMMAND_QUERY, .item = i, .work = w, .prepared = p, .variant = v });
+	push(c, (struct command){
+			.kind = COMMAND_QUERY, .item = i, .work = w, .prepared = p, .variant = v });
 	return PQsendQueryPrepared(c->pg, name, (int)b->n, b->values, b->lengths, b->formats, 1);
 }
 
@@ -191,7 +211,8 @@ void conn_submit(struct conn *c, struct work *w)
 		c->db->has_unsynced = true;
 }
 
-void conn_submit_alone(struct conn *c, const char *sql, void (*on_done)(struct work *w), void *owner)
+void conn_submit_alone(
+	struct conn *c, const char *sql, void (*on_done)(struct work *w), void *owner)
 {
 	struct work *w = work_new(c->db, WORK_SYNCED, NULL, 1);
 	w->own.sql = sql;
@@ -212,7 +233,8 @@ static void repeat(struct conn *c, struct work *w)
 	if (c->unsynced)
 		conn_sync(c, NULL);
 	if (c->must_close)
-		return; /* resolved with the rest of the queue, where an older command of w still stands */
+		return; /* resolved with the rest of the queue, where an older command of w still
+			   stands */
 	send_work(c, w);
 	if (!c->must_close)
 		conn_sync(c, w->kind == WORK_SYNCED ? w : NULL);
@@ -232,7 +254,8 @@ static void forget_preparation(const struct command *command)
 		p->state = PREPARED_NOT;
 }
 
-/* A name that the server does not know, or whose result type changed: the next use prepares it anew under another name. */
+/* A name that the server does not know, or whose result type changed: the next use prepares it anew
+ * under another name. */
 static void renew_preparation(struct prepared *p)
 {
 	if (p) {
@@ -314,7 +337,8 @@ static void on_ok_result(struct conn *c, const struct command *command, PGresult
 		work_result(c->db, command->work, command->item, res);
 		return;
 	}
-	if (command->kind == COMMAND_PREPARE && command->prepared->generation == command->generation)
+	if (command->kind == COMMAND_PREPARE &&
+		command->prepared->generation == command->generation)
 		command->prepared->state = PREPARED_OK;
 	if (command->kind == COMMAND_DROP)
 		command->variant->is_dropped = true;
@@ -394,14 +418,16 @@ static void on_io(struct loop_io *io, uint32_t events)
 
 /* ---- the end of a connection ---- */
 
-/* What becomes of a work whose connection broke. Those to send again are chained in front of list. */
+/* What becomes of a work whose connection broke. Those to send again are chained in front of list.
+ */
 static struct work *resolve_lost(struct conn *c, struct work *w, struct work *list)
 {
 	if (w->error && !w->is_stale) {
 		finish_with_error(c, w); /* the server refused it before it went away */
 		return list;
 	}
-	if (w->is_abandoned || !w->may_repeat || w->attempts >= ATTEMPTS_MAX || c->db->is_stopping) {
+	if (w->is_abandoned || !w->may_repeat || w->attempts >= ATTEMPTS_MAX ||
+		c->db->is_stopping) {
 		work_finish(c->db, w, w->lost_status);
 		return list;
 	}
@@ -499,7 +525,8 @@ static void adopt(struct conn *c, PGconn *pg, bool has_verified)
 		c->prepared = mem_zalloc((catalog->n + 1) * sizeof(*c->prepared));
 	for (size_t i = 0; i < catalog->n; i++) {
 		bool is_there = has_verified && catalog->stmts[i].def->kind != DB_PAGE;
-		c->prepared[i] = (struct prepared){ .state = is_there ? PREPARED_OK : PREPARED_NOT };
+		c->prepared[i] =
+			(struct prepared){ .state = is_there ? PREPARED_OK : PREPARED_NOT };
 	}
 	c->pg = pg;
 	c->epoch++;
@@ -547,7 +574,12 @@ static void on_retry(struct loop_timer *t)
 
 void conn_start(struct conn *c, struct db *db, enum conn_kind kind)
 {
-	*c = (struct conn){ .db = db, .kind = kind, .backoff_us = BACKOFF_MIN_US, .io.fn = on_io, .retry.fn = on_retry, .watchdog.fn = on_watchdog };
+	*c = (struct conn){ .db = db,
+		.kind = kind,
+		.backoff_us = BACKOFF_MIN_US,
+		.io.fn = on_io,
+		.retry.fn = on_retry,
+		.watchdog.fn = on_watchdog };
 	map_init(&c->variants.by_text);
 	connect_now(c);
 }
@@ -564,10 +596,12 @@ void conn_stop(struct conn *c)
 
 /* ---- choice ---- */
 
-/* Fewer works is better; a batch that is being filled takes the next one before another connection is woken. */
+/* Fewer works is better; a batch that is being filled takes the next one before another connection
+ * is woken. */
 static bool is_better(const struct conn *c, const struct conn *best)
 {
-	bool fills = c->unsynced > 0 && c->unsynced < BATCH_MAX, best_fills = best->unsynced > 0 && best->unsynced < BATCH_MAX;
+	bool fills = c->unsynced > 0 && c->unsynced<BATCH_MAX, best_fills = best->unsynced> 0 &&
+		     best->unsynced < BATCH_MAX;
 	if (fills != best_fills)
 		return fills;
 	return c->in_flight < best->in_flight;

@@ -29,7 +29,8 @@ static bool any_up(const struct db *db, enum conn_kind kind)
 	return false;
 }
 
-/* The first time, the others must be there too, so that no call finds a lane that has not been tried yet. */
+/* The first time, the others must be there too, so that no call finds a lane that has not been
+ * tried yet. */
 static bool has_started(struct db *db)
 {
 	db->has_started = db->has_started || (any_up(db, CONN_SLOW) && any_up(db, CONN_EXCLUSIVE));
@@ -54,14 +55,16 @@ static void start_connections(struct db *db, enum conn_kind kind, int n)
 		conn_start(&db->conns[kind][i], db, kind);
 }
 
-struct db *db_new(struct loop *l, const struct db_config *c, const struct db_statements *const *sets, size_t n_sets, const struct db_types *types,
+struct db *db_new(struct loop *l, const struct db_config *c,
+	const struct db_statements *const *sets, size_t n_sets, const struct db_types *types,
 	const ProtobufCMessageDescriptor *call_type)
 {
 	struct db *db = mem_zalloc(sizeof(*db));
 	db->loop = l;
 	db->url = mem_strdup(c->url);
 	db->in_flight = c->in_flight > 0 ? c->in_flight : DEFAULT_IN_FLIGHT;
-	db->statement_timeout_ms = c->statement_timeout_ms > 0 ? c->statement_timeout_ms : DEFAULT_TIMEOUT_MS;
+	db->statement_timeout_ms =
+		c->statement_timeout_ms > 0 ? c->statement_timeout_ms : DEFAULT_TIMEOUT_MS;
 	db->catalog = catalog_new(sets, n_sets, types, call_type);
 	db->broken = db->catalog->broken;
 	db->hook.fn = on_turn_end;
@@ -114,7 +117,8 @@ void db_on_change(struct db *db, void (*fn)(bool up, void *arg), void *arg)
 	db->on_change_arg = arg;
 }
 
-void db_on_error(struct db *db, void (*fn)(const char *statement, const struct db_error *e, void *arg), void *arg)
+void db_on_error(struct db *db,
+	void (*fn)(const char *statement, const struct db_error *e, void *arg), void *arg)
 {
 	db->on_error = fn;
 	db->on_error_arg = arg;

@@ -1,10 +1,11 @@
 /*
- * What the files of the db adapter share: the database, its connections, and the work that travels over them.
+ * What the files of the db adapter share: the database, its connections, and the work that travels
+ * over them.
  *
- *   helper.c   a thread that makes connections (name resolution, TLS, sign-in block) and sends cancel requests
- *   conn.c     one connection: its life, the pipeline, reconnect
- *   work.c     what a fiber waits for: items sent, results, errors
- *   read.c write.c tx.c stream.c   the four ways to use them
+ *   helper.c   a thread that makes connections (name resolution, TLS, sign-in block) and sends
+ * cancel requests conn.c     one connection: its life, the pipeline, reconnect work.c     what a
+ * fiber waits for: items sent, results, errors read.c write.c tx.c stream.c   the four ways to use
+ * them
  *
  * Everything but helper.c's thread runs on the loop's thread.
  */
@@ -24,14 +25,16 @@ struct work;
 /* One statement on its way: either s (with text for a page) or plain SQL without parameters. */
 struct item {
 	struct stmt *s;
-	const char *sql; /* a page's text, or the whole statement if s is NULL; not kept once sent */
+	const char
+		*sql; /* a page's text, or the whole statement if s is NULL; not kept once sent */
 	const struct bound *bound; /* NULL if s is NULL and there are no parameters */
-	const unsigned *types; /* for plain SQL with parameters: their types */
+	const unsigned *types;     /* for plain SQL with parameters: their types */
 	PGresult *result;
 };
 
 enum work_kind {
-	WORK_READ, /* one item; done with its result; shares its Sync; repeated alone if a neighbour's error took it along */
+	WORK_READ,   /* one item; done with its result; shares its Sync; repeated alone if a
+			neighbour's error took it along */
 	WORK_SYNCED, /* done at its own Sync */
 };
 
@@ -50,8 +53,9 @@ struct work {
 	bool is_finished, is_abandoned;
 	bool is_stale; /* failed since a prepared statement no longer fits: worth repeating */
 	uint8_t attempts;
-	enum status lost_status; /* the answer when the connection breaks and it cannot be repeated */
-	bool may_repeat; /* after a break, on another connection */
+	enum status
+		lost_status; /* the answer when the connection breaks and it cannot be repeated */
+	bool may_repeat;     /* after a break, on another connection */
 	void (*on_done)(struct work *w); /* for work that nobody waits for; may be NULL */
 	void *owner;
 	struct work *next; /* free list */
@@ -60,7 +64,8 @@ struct work {
 struct work *work_new(struct db *db, enum work_kind kind, struct item *items, size_t n);
 /* ST_CANCELLED if this fiber's call was cancelled already: then nothing is sent for it. */
 enum status work_may_start(void) MUST_CHECK;
-/* Waits for w until done. If the fiber gives up first, w is abandoned and released later: *ret_gave_up. Otherwise release it with work_free. */
+/* Waits for w until done. If the fiber gives up first, w is abandoned and released later:
+ * *ret_gave_up. Otherwise release it with work_free. */
 enum status work_wait(struct db *db, struct work *w, bool *ret_gave_up) MUST_CHECK;
 void work_abandon(struct db *db, struct work *w);
 void work_free(struct db *db, struct work *w);
@@ -73,9 +78,12 @@ void work_drop_results(struct work *w);
 enum status work_error_status(const struct work *w);
 /* The error as the caller sees it, strings in a. */
 struct db_error work_describe(struct arena *a, const struct work *w, enum status status);
-void db_report(struct db *db, const struct work *w, const char *statement, const struct db_error *e);
-/* A result as rows; consumes nothing. ST_INTERNAL if the columns no longer fit, ST_NOT_FOUND for a :one without a row. */
-enum status rows_make(struct db *db, struct arena *a, struct stmt *s, PGresult *res, struct db_rows **ret) MUST_CHECK;
+void db_report(
+	struct db *db, const struct work *w, const char *statement, const struct db_error *e);
+/* A result as rows; consumes nothing. ST_INTERNAL if the columns no longer fit, ST_NOT_FOUND for a
+ * :one without a row. */
+enum status rows_make(struct db *db, struct arena *a, struct stmt *s, PGresult *res,
+	struct db_rows **ret) MUST_CHECK;
 
 /* ---- connections ---- */
 
@@ -85,17 +93,17 @@ enum conn_state { CONN_DOWN, CONN_CONNECTING, CONN_UP };
 /* A statement's preparation on one connection. */
 enum prepared_state { PREPARED_NOT, PREPARED_SENT, PREPARED_OK };
 struct prepared {
-	uint8_t state; /* enum prepared_state */
+	uint8_t state;       /* enum prepared_state */
 	uint32_t generation; /* of its name */
 };
 
 /* A :page in one of its texts, prepared on one connection; the least recently used goes. */
 struct variant {
 	struct prepared prepared;
-	uint32_t number; /* of its name */
+	uint32_t number;   /* of its name */
 	uint32_t commands; /* queue entries that point here: then it may not go */
-	bool is_dropped; /* in the server; goes with the last of them */
-	struct str text; /* mem_* */
+	bool is_dropped;   /* in the server; goes with the last of them */
+	struct str text;   /* mem_* */
 	struct variant *newer, *older;
 };
 
@@ -112,7 +120,7 @@ struct command {
 	enum command_kind kind;
 	uint32_t item;
 	uint32_t generation; /* of a PREPARE */
-	struct work *work; /* may be NULL */
+	struct work *work;   /* may be NULL */
 	struct prepared *prepared;
 	struct variant *variant;
 };
@@ -122,11 +130,12 @@ struct job {
 	struct job *next;
 	struct conn *conn;
 	void (*on_done)(struct job *job); /* on the loop */
-	bool is_pending; /* with the helper */
-	PGcancel *cancel; /* a cancel request to send; NULL: connect */
-	PGconn *pg; /* the new connection, or NULL */
-	enum status status; /* ST_FAILED_PRECONDITION: the catalog is broken */
-	bool has_verified; /* this connection verified the catalog, so it holds the statements already */
+	bool is_pending;                  /* with the helper */
+	PGcancel *cancel;                 /* a cancel request to send; NULL: connect */
+	PGconn *pg;                       /* the new connection, or NULL */
+	enum status status;               /* ST_FAILED_PRECONDITION: the catalog is broken */
+	bool has_verified; /* this connection verified the catalog, so it holds the statements
+			      already */
 };
 
 struct conn {
@@ -135,8 +144,8 @@ struct conn {
 	enum conn_state state;
 	PGconn *pg;
 	struct loop_io io;
-	struct loop_timer retry; /* the next attempt to connect */
-	struct loop_timer watchdog; /* while something is in flight */
+	struct loop_timer retry;             /* the next attempt to connect */
+	struct loop_timer watchdog;          /* while something is in flight */
 	uint64_t progress, watched_progress; /* results taken; as the watchdog saw it last */
 	bool is_watched;
 	int64_t backoff_us;
@@ -146,28 +155,31 @@ struct conn {
 	struct command *queue; /* ring; capacity a power of two */
 	size_t head, count, capacity;
 	size_t in_flight; /* works not yet finished */
-	size_t unsynced; /* statements sent after the last Sync */
-	bool is_reading; /* inside its own event: a break is dealt with at its end */
+	size_t unsynced;  /* statements sent after the last Sync */
+	bool is_reading;  /* inside its own event: a break is dealt with at its end */
 	bool must_close;
 	uint32_t epoch; /* counts the connections made */
 	/* exclusive: */
 	struct db_tx *tx; /* the transaction that uses it */
-	bool is_held; /* taken, until its transaction has ended in the server as well */
+	bool is_held;     /* taken, until its transaction has ended in the server as well */
 	bool is_ending; /* a cancel request or ROLLBACK is under way and gives it back when done */
 };
 
 void conn_start(struct conn *c, struct db *db, enum conn_kind kind);
 void conn_stop(struct conn *c); /* for good */
-/* The least loaded connection of a kind that is up and not full; ST_UNAVAILABLE or ST_RESOURCE_EXHAUSTED. */
+/* The least loaded connection of a kind that is up and not full; ST_UNAVAILABLE or
+ * ST_RESOURCE_EXHAUSTED. */
 enum status conn_pick(struct db *db, enum conn_kind kind, struct conn **ret) MUST_CHECK;
-/* Sends w on that connection, with its Sync unless it is a read that shares one. If the connection breaks on it, w is resolved like any other in flight. */
+/* Sends w on that connection, with its Sync unless it is a read that shares one. If the connection
+ * breaks on it, w is resolved like any other in flight. */
 void conn_submit(struct conn *c, struct work *w);
 void conn_sync(struct conn *c, struct work *w); /* w: finished by this Sync, or NULL */
 /* Gives the connection up and makes a new one: at once, or at the end of its event. */
 void conn_close(struct conn *c);
 
 /* One SQL command that nobody waits for; on_done may be NULL. */
-void conn_submit_alone(struct conn *c, const char *sql, void (*on_done)(struct work *w), void *owner);
+void conn_submit_alone(
+	struct conn *c, const char *sql, void (*on_done)(struct work *w), void *owner);
 
 /* tx.c: c is there; c broke. */
 void tx_conn_up(struct conn *c);
@@ -175,7 +187,8 @@ void tx_conn_lost(struct conn *c);
 
 /* variants.c: the preparation of a page's text on this connection. */
 struct variant *variants_get(struct conn *c, struct str text);
-struct variant *variants_evict(struct conn *c); /* one to drop if there are too many, taken out of the table; or NULL */
+struct variant *variants_evict(
+	struct conn *c); /* one to drop if there are too many, taken out of the table; or NULL */
 void variants_clear(struct conn *c);
 void variant_free(struct variant *v);
 void variant_name(char out[STMT_NAME_MAX], const struct variant *v);
@@ -192,11 +205,11 @@ struct helper {
 	pthread_mutex_t mu;
 	pthread_cond_t wake;
 	struct job_list todo, done; /* guarded by mu */
-	int busy_fd; /* guarded by mu: the socket that a job waits on, or -1 */
-	bool is_stopping; /* guarded by mu */
-	bool is_started; /* the loop's */
+	int busy_fd;                /* guarded by mu: the socket that a job waits on, or -1 */
+	bool is_stopping;           /* guarded by mu */
+	bool is_started;            /* the loop's */
 	pthread_t thread;
-	int stop_fd; /* readable when stopping: ends an attempt to connect */
+	int stop_fd;            /* readable when stopping: ends an attempt to connect */
 	struct loop_io done_io; /* readable when a job is done */
 	struct db *db;
 };
@@ -205,7 +218,8 @@ void helper_init(struct helper *h, struct db *db);
 void helper_done(struct helper *h); /* jobs under way are given up; their results are dropped */
 void helper_post(struct helper *h, struct job *job); /* comes back through job->on_done */
 
-/* A blocking connection with our settings, within CONNECT_TIMEOUT_US; a readable stop_fd (or -1) ends the attempt. NULL if it failed. */
+/* A blocking connection with our settings, within CONNECT_TIMEOUT_US; a readable stop_fd (or -1)
+ * ends the attempt. NULL if it failed. */
 PGconn *connect_blocking(const char *url, int statement_timeout_ms, int stop_fd);
 
 /* ---- the database ---- */
@@ -235,5 +249,6 @@ void db_update(struct db *db); /* recomputes db_is_up */
 /* The statement as this database knows it; ST_UNAVAILABLE before it is verified. */
 enum status db_find(struct db *db, const struct db_statement *def, struct stmt **ret) MUST_CHECK;
 /* Binds one statement into an item; page may be NULL. */
-enum status item_bind(struct arena *a, struct stmt *s, struct db_args args, const struct db_page_args *page, bool copy, struct item *ret,
+enum status item_bind(struct arena *a, struct stmt *s, struct db_args args,
+	const struct db_page_args *page, bool copy, struct item *ret,
 	const char **ret_why) MUST_CHECK;

@@ -1,6 +1,7 @@
 /*
- * The helper thread: what would block the loop. Name resolution, TLS and SCRAM when connecting, the verification of the
- * catalog on the first connection, cancel requests. It starts with the first job and sleeps when there is none.
+ * The helper thread: what would block the loop. Name resolution, TLS and SCRAM when connecting, the
+ * verification of the catalog on the first connection, cancel requests. It starts with the first
+ * job and sleeps when there is none.
  */
 #include <assert.h>
 #include <sys/epoll.h>
@@ -66,11 +67,13 @@ static void run_connect(struct helper *h, struct job *job)
 	bool is_slow = job->conn->kind == CONN_SLOW;
 	int timeout_ms = db->statement_timeout_ms;
 	job->status = ST_UNAVAILABLE;
-	job->pg = connect_blocking(db->url, is_slow ? timeout_ms * SLOW_FACTOR : timeout_ms, h->stop_fd);
+	job->pg = connect_blocking(
+		db->url, is_slow ? timeout_ms * SLOW_FACTOR : timeout_ms, h->stop_fd);
 	if (!job->pg)
 		return;
 	job->status = prepare_connection(h, job, job->pg);
-	if (job->status == ST_OK && PQsetnonblocking(job->pg, 1) == 0 && PQenterPipelineMode(job->pg))
+	if (job->status == ST_OK && PQsetnonblocking(job->pg, 1) == 0 &&
+		PQenterPipelineMode(job->pg))
 		return;
 	if (job->status == ST_OK)
 		job->status = ST_UNAVAILABLE;
@@ -81,7 +84,8 @@ static void run_connect(struct helper *h, struct job *job)
 static void run_cancel(struct job *job)
 {
 	char error[256];
-	(void)PQcancel(job->cancel, error, sizeof(error)); /* without it the statement ends by its timeout */
+	(void)PQcancel(job->cancel, error,
+		sizeof(error)); /* without it the statement ends by its timeout */
 	PQfreeCancel(job->cancel);
 	job->cancel = NULL;
 }
@@ -145,7 +149,8 @@ void helper_init(struct helper *h, struct db *db)
 	pthread_mutex_init(&h->mu, NULL);
 	pthread_cond_init(&h->wake, NULL);
 	h->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	h->done_io = (struct loop_io){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .fn = on_done };
+	h->done_io =
+		(struct loop_io){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .fn = on_done };
 	assert(h->stop_fd >= 0 && h->done_io.fd >= 0);
 	loop_io_set(db->loop, &h->done_io, EPOLLIN);
 }

@@ -1,6 +1,6 @@
 /*
- * Flat JSON objects: how a map<string, string> is kept in jsonb. Reads only what PostgreSQL printed, so it need not
- * judge the text, yet no input makes it read beyond the end.
+ * Flat JSON objects: how a map<string, string> is kept in jsonb. Reads only what PostgreSQL
+ * printed, so it need not judge the text, yet no input makes it read beyond the end.
  */
 #include "adapters/db/value_private.h"
 
@@ -16,7 +16,8 @@ struct json_reader json_open(const char *text, size_t n)
 
 static void skip_blanks(struct json_reader *r)
 {
-	while (r->p < r->end && (*r->p == ' ' || *r->p == ',' || *r->p == ':' || *r->p == '\n' || *r->p == '\t'))
+	while (r->p < r->end &&
+		(*r->p == ' ' || *r->p == ',' || *r->p == ':' || *r->p == '\n' || *r->p == '\t'))
 		r->p++;
 }
 

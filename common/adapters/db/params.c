@@ -11,7 +11,8 @@ enum { SCRATCH = 16 };
 
 /* ---- paths ---- */
 
-static bool fail_path(struct arena *a, const char *path, const char *what, const char *detail, const char **ret_why)
+static bool fail_path(struct arena *a, const char *path, const char *what, const char *detail,
+	const char **ret_why)
 {
 	*ret_why = arena_printf(a, "parameter :%s %s %s", path, what, detail);
 	return false;
@@ -22,9 +23,11 @@ static bool is_repeated(const ProtobufCFieldDescriptor *f)
 	return f->label == PROTOBUF_C_LABEL_REPEATED;
 }
 
-static bool add_step(struct arena *a, const ProtobufCMessageDescriptor *d, const char *name, struct param *p, const char **ret_why)
+static bool add_step(struct arena *a, const ProtobufCMessageDescriptor *d, const char *name,
+	struct param *p, const char **ret_why)
 {
-	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(d, name);
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field_by_name(d, name);
 	if (!f)
 		return fail_path(a, p->path, "names no field of", d->short_name, ret_why);
 	if (p->n_steps == PATH_MAX_STEPS)
@@ -36,8 +39,8 @@ static bool add_step(struct arena *a, const ProtobufCMessageDescriptor *d, const
 	return true;
 }
 
-bool param_make(struct arena *a, const char *path, const ProtobufCMessageDescriptor *input, const ProtobufCMessageDescriptor *call,
-	struct param *ret, const char **ret_why)
+bool param_make(struct arena *a, const char *path, const ProtobufCMessageDescriptor *input,
+	const ProtobufCMessageDescriptor *call, struct param *ret, const char **ret_why)
 {
 	struct str rest = str_c(path);
 	*ret = (struct param){ .path = path, .from_call = str_starts(rest, "call.") };
@@ -46,7 +49,9 @@ bool param_make(struct arena *a, const char *path, const ProtobufCMessageDescrip
 		(void)str_cut(&rest, '.');
 	while (rest.p) {
 		if (!d)
-			return fail_path(a, path, "goes on below", ret->n_steps ? "a field that is no message" : "no message", ret_why);
+			return fail_path(a, path, "goes on below",
+				ret->n_steps ? "a field that is no message" : "no message",
+				ret_why);
 		if (!add_step(a, d, str_dup(a, str_cut(&rest, '.')), ret, ret_why))
 			return false;
 		const ProtobufCFieldDescriptor *f = ret->step[ret->n_steps - 1];
@@ -123,13 +128,17 @@ bool param_typed(struct arena *a, struct param *p, struct pg_type type, const ch
 	const ProtobufCFieldDescriptor *f = p->step[p->n_steps - 1];
 	p->type = type;
 	if (!find_op(f, type, &p->op))
-		return fail_path(a, p->path, "does not fit the SQL type", pg_type_name(type), ret_why);
+		return fail_path(
+			a, p->path, "does not fit the SQL type", pg_type_name(type), ret_why);
 	if (p->op == PARAM_MAP) {
 		p->is_list = p->repeated_at < p->n_steps;
-		return !p->is_list || fail_path(a, p->path, "is a map inside a repeated message", "", ret_why);
+		return !p->is_list ||
+		       fail_path(a, p->path, "is a map inside a repeated message", "", ret_why);
 	}
 	if (p->is_list != type.is_array)
-		return fail_path(a, p->path, p->is_list ? "is repeated, but the SQL type is" : "is one value, but the SQL type is",
+		return fail_path(a, p->path,
+			p->is_list ? "is repeated, but the SQL type is"
+				   : "is one value, but the SQL type is",
 			pg_type_name(type), ret_why);
 	return true;
 }
@@ -148,8 +157,9 @@ static const void *member(const void *msg, const ProtobufCFieldDescriptor *f)
 	return (const char *)msg + f->offset;
 }
 
-/* Follows the steps from..to, all singular; the last may be of any kind. A field of a message that is absent reads as its default, as
- * proto3 has it. NULL for a member of a oneof that is not set, and what lies below it. */
+/* Follows the steps from..to, all singular; the last may be of any kind. A field of a message that
+ * is absent reads as its default, as proto3 has it. NULL for a member of a oneof that is not set,
+ * and what lies below it. */
 static const void *follow(const void *msg, const struct param *p, size_t from, size_t to)
 {
 	static const union {
@@ -237,7 +247,8 @@ static const char *read_string(const void *at)
 	return s ? s : "";
 }
 
-static enum status bind_string(struct binder *b, const struct param *p, const void *at, char *scratch, struct value *ret)
+static enum status bind_string(
+	struct binder *b, const struct param *p, const void *at, char *scratch, struct value *ret)
 {
 	const char *s = read_string(at);
 	struct uuid id;
@@ -286,14 +297,15 @@ static int64_t read_int(const ProtobufCFieldDescriptor *f, const void *at)
 	}
 }
 
-static enum status bind_int(struct binder *b, const struct param *p, const void *at, char *scratch, struct value *ret)
+static enum status bind_int(
+	struct binder *b, const struct param *p, const void *at, char *scratch, struct value *ret)
 {
 	const ProtobufCFieldDescriptor *f = p->step[p->n_steps - 1];
 	int64_t v = read_int(f, at);
 	bool is_unsigned = f->type == PROTOBUF_C_TYPE_UINT64 || f->type == PROTOBUF_C_TYPE_FIXED64;
-	bool fits = p->type.value == VALUE_INT8 ? !(is_unsigned && v < 0) :
-		p->type.value == VALUE_INT4	? v >= INT32_MIN && v <= INT32_MAX :
-						  v >= INT16_MIN && v <= INT16_MAX;
+	bool fits = p->type.value == VALUE_INT8   ? !(is_unsigned && v < 0)
+		    : p->type.value == VALUE_INT4 ? v >= INT32_MIN && v <= INT32_MAX
+						  : v >= INT16_MIN && v <= INT16_MAX;
 	if (!fits)
 		return refuse(b, p, "is out of range");
 	switch (p->type.value) {
@@ -332,7 +344,8 @@ static void bind_float(const struct param *p, const void *at, char *scratch, str
 }
 
 /* Timestamp is known by its descriptor, so that this file needs no generated header. */
-static enum status bind_timestamp(struct binder *b, const struct param *p, const void *at, char *scratch, struct value *ret)
+static enum status bind_timestamp(
+	struct binder *b, const struct param *p, const void *at, char *scratch, struct value *ret)
 {
 	const char *msg = *(const char *const *)at;
 	if (!msg) {
@@ -352,18 +365,21 @@ static enum status bind_timestamp(struct binder *b, const struct param *p, const
 	return ST_OK;
 }
 
-static enum status bind_bytes(struct binder *b, const struct param *p, const void *at, struct value *ret)
+static enum status bind_bytes(
+	struct binder *b, const struct param *p, const void *at, struct value *ret)
 {
 	const ProtobufCBinaryData *data = at;
 	if (data->len > INT_MAX)
 		return refuse(b, p, "is too long");
 	const char *bytes = data->data ? (const char *)data->data : "";
-	*ret = (struct value){ b->copy ? arena_dup(b->arena, bytes, data->len) : bytes, (int)data->len, 1 };
+	*ret = (struct value){ b->copy ? arena_dup(b->arena, bytes, data->len) : bytes,
+		(int)data->len, 1 };
 	return ST_OK;
 }
 
 /* scratch: SCRATCH bytes for what has no bytes of its own. at NULL is an absent value. */
-static enum status bind_value(struct binder *b, const struct param *p, const void *at, char *scratch, struct value *ret)
+static enum status bind_value(
+	struct binder *b, const struct param *p, const void *at, char *scratch, struct value *ret)
 {
 	*ret = null_value;
 	if (!at)
@@ -399,7 +415,7 @@ static void put_be32(struct buf *out, uint32_t v)
 static void put_array_header(struct buf *out, const struct param *p, size_t n)
 {
 	put_be32(out, n ? 1 : 0); /* dimensions */
-	put_be32(out, 1); /* may hold NULLs */
+	put_be32(out, 1);         /* may hold NULLs */
 	put_be32(out, p->type.element);
 	if (n) {
 		put_be32(out, (uint32_t)n);
@@ -407,7 +423,8 @@ static void put_array_header(struct buf *out, const struct param *p, size_t n)
 	}
 }
 
-static enum status put_element(struct binder *b, const struct param *p, const void *at, struct buf *out)
+static enum status put_element(
+	struct binder *b, const struct param *p, const void *at, struct buf *out)
 {
 	char scratch[SCRATCH];
 	struct value v;
@@ -418,7 +435,8 @@ static enum status put_element(struct binder *b, const struct param *p, const vo
 	return ST_OK;
 }
 
-static enum status bind_array(struct binder *b, const struct param *p, const void *root, struct value *ret)
+static enum status bind_array(
+	struct binder *b, const struct param *p, const void *root, struct value *ret)
 {
 	bool through_message = p->repeated_at < p->n_steps;
 	size_t step = through_message ? p->repeated_at : (size_t)p->n_steps - 1;
@@ -441,7 +459,8 @@ static enum status bind_array(struct binder *b, const struct param *p, const voi
 	return ST_OK;
 }
 
-static enum status bind_map(struct binder *b, const struct param *p, const void *root, struct value *ret)
+static enum status bind_map(
+	struct binder *b, const struct param *p, const void *root, struct value *ret)
 {
 	struct elements e = elements(root, p, (size_t)p->n_steps - 1);
 	const ProtobufCMessageDescriptor *entry = p->step[p->n_steps - 1]->descriptor;
@@ -463,7 +482,8 @@ static enum status bind_map(struct binder *b, const struct param *p, const void 
 	return ST_OK;
 }
 
-static enum status bind_param(struct binder *b, const struct param *p, struct db_args args, char *scratch, struct value *ret)
+static enum status bind_param(struct binder *b, const struct param *p, struct db_args args,
+	char *scratch, struct value *ret)
 {
 	const void *root = p->from_call ? args.call : args.input;
 	assert(root); /* the statement has an input, so the handler must give one */
@@ -474,12 +494,13 @@ static enum status bind_param(struct binder *b, const struct param *p, struct db
 	return bind_value(b, p, follow(root, p, 0, p->n_steps), scratch, ret);
 }
 
-enum status params_bind(struct arena *a, const struct param *list, size_t n, size_t n_extra, struct db_args args, bool copy, struct bound **ret,
-	const char **ret_why)
+enum status params_bind(struct arena *a, const struct param *list, size_t n, size_t n_extra,
+	struct db_args args, bool copy, struct bound **ret, const char **ret_why)
 {
 	struct binder b = { .arena = a, .copy = copy };
 	size_t total = n + n_extra;
-	char *block = arena_alloc(a, sizeof(struct bound) + total * (sizeof(char *) + 2 * sizeof(int)) + n * SCRATCH);
+	char *block = arena_alloc(
+		a, sizeof(struct bound) + total * (sizeof(char *) + 2 * sizeof(int)) + n * SCRATCH);
 	struct bound *bound = (struct bound *)(void *)block;
 	bound->n = total;
 	bound->values = (const char **)(void *)(block + sizeof(*bound));

@@ -13,8 +13,8 @@ enum status db_find(struct db *db, const struct db_statement *def, struct stmt *
 	return ST_OK;
 }
 
-enum status item_bind(struct arena *a, struct stmt *s, struct db_args args, const struct db_page_args *page, bool copy, struct item *ret,
-	const char **ret_why)
+enum status item_bind(struct arena *a, struct stmt *s, struct db_args args,
+	const struct db_page_args *page, bool copy, struct item *ret, const char **ret_why)
 {
 	size_t n = s->def->n_params, n_extra = page ? page->n_values : 0;
 	struct bound *bound;
@@ -24,7 +24,9 @@ enum status item_bind(struct arena *a, struct stmt *s, struct db_args args, cons
 		bound->lengths[n + i] = 0; /* text: libpq measures it */
 		bound->formats[n + i] = 0;
 	}
-	*ret = (struct item){ .s = s, .bound = bound, .sql = s->def->kind == DB_PAGE ? page_sql(a, s->def, page) : NULL };
+	*ret = (struct item){ .s = s,
+		.bound = bound,
+		.sql = s->def->kind == DB_PAGE ? page_sql(a, s->def, page) : NULL };
 	return ST_OK;
 }
 
@@ -55,8 +57,8 @@ static enum status run(struct db *db, struct arena *a, struct item *item, struct
 	return s;
 }
 
-enum status db_read_page(struct db *db, struct arena *a, const struct db_statement *def, struct db_args args, const struct db_page_args *page,
-	struct db_rows **ret_rows)
+enum status db_read_page(struct db *db, struct arena *a, const struct db_statement *def,
+	struct db_args args, const struct db_page_args *page, struct db_rows **ret_rows)
 {
 	struct stmt *s;
 	struct item item;
@@ -67,7 +69,8 @@ enum status db_read_page(struct db *db, struct arena *a, const struct db_stateme
 	return run(db, a, &item, ret_rows);
 }
 
-enum status db_read(struct db *db, struct arena *a, const struct db_statement *def, struct db_args args, struct db_rows **ret_rows)
+enum status db_read(struct db *db, struct arena *a, const struct db_statement *def,
+	struct db_args args, struct db_rows **ret_rows)
 {
 	assert(def->kind != DB_PAGE);
 	return db_read_page(db, a, def, args, NULL, ret_rows);

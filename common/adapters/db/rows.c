@@ -50,7 +50,8 @@ int64_t db_int(const struct db_rows *r, size_t i, const char *column)
 	const char *v = PQgetvalue(r->res, (int)i, k);
 	if (t.value == VALUE_TIME)
 		return (int64_t)read_be64(v) + PG_EPOCH_US;
-	assert(!t.is_array && (t.value == VALUE_BOOL || t.value == VALUE_INT2 || t.value == VALUE_INT4 || t.value == VALUE_INT8));
+	assert(!t.is_array && (t.value == VALUE_BOOL || t.value == VALUE_INT2 ||
+				      t.value == VALUE_INT4 || t.value == VALUE_INT8));
 	return value_int(t.value, v);
 }
 

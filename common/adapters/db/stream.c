@@ -1,8 +1,8 @@
 /*
  * Streams: the rows of a long statement in portions, through a cursor WITH HOLD on the slow lane.
  *
- * Such a cursor keeps its result in the server without a transaction, so the lane serves others between portions and a
- * slow reader holds neither a snapshot nor locks.
+ * Such a cursor keeps its result in the server without a transaction, so the lane serves others
+ * between portions and a slow reader holds neither a snapshot nor locks.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -21,7 +21,8 @@ struct cursor {
 
 static bool is_connected(const struct cursor *cur)
 {
-	return cur->conn->state == CONN_UP && cur->conn->epoch == cur->epoch && !cur->conn->must_close;
+	return cur->conn->state == CONN_UP && cur->conn->epoch == cur->epoch &&
+	       !cur->conn->must_close;
 }
 
 static void close_cursor(struct cursor *cur)
@@ -32,7 +33,8 @@ static void close_cursor(struct cursor *cur)
 }
 
 /* Runs items on the cursor's connection; the last one fetches. */
-static enum status run(struct cursor *cur, struct arena *a, struct item *items, size_t n, struct db_rows **ret)
+static enum status run(
+	struct cursor *cur, struct arena *a, struct item *items, size_t n, struct db_rows **ret)
 {
 	bool gave_up;
 	struct db *db = cur->db;
@@ -57,21 +59,22 @@ static enum status run(struct cursor *cur, struct arena *a, struct item *items, 
 	return s;
 }
 
-static enum status open_cursor(struct cursor *cur, struct arena *a, struct db_args args, const struct db_page_args *page, struct arena *portion,
-	struct db_rows **ret)
+static enum status open_cursor(struct cursor *cur, struct arena *a, struct db_args args,
+	const struct db_page_args *page, struct arena *portion, struct db_rows **ret)
 {
 	struct item items[2];
 	const char *why;
 	uint64_t number = cur->db->next_cursor++;
 	size_t n = cur->s->def->n_params, n_extra = page ? page->n_values : 0;
 	TRY(item_bind(a, cur->s, args, page, false, &items[0], &why));
-	unsigned *types = arena_new_array(a, unsigned, n + n_extra); /* the filter's stay 0: inferred */
+	unsigned *types =
+		arena_new_array(a, unsigned, n + n_extra); /* the filter's stay 0: inferred */
 	if (n)
 		memcpy(types, cur->s->param_types, n * sizeof(*types));
 	items[0].s = NULL;
 	items[0].types = types;
-	items[0].sql = arena_printf(a, "DECLARE c%" PRIu64 " NO SCROLL CURSOR WITH HOLD FOR %s", number,
-		items[0].sql ? items[0].sql : cur->s->def->sql);
+	items[0].sql = arena_printf(a, "DECLARE c%" PRIu64 " NO SCROLL CURSOR WITH HOLD FOR %s",
+		number, items[0].sql ? items[0].sql : cur->s->def->sql);
 	cur->fetch = arena_printf(a, "FETCH %d FROM c%" PRIu64, PORTION, number);
 	cur->close = arena_printf(a, "CLOSE c%" PRIu64, number);
 	items[1] = (struct item){ .sql = cur->fetch };
@@ -85,7 +88,8 @@ static enum status fetch(struct cursor *cur, struct arena *portion, struct db_ro
 	return run(cur, portion, &item, 1, ret);
 }
 
-enum status db_stream(struct db *db, struct arena *a, const struct db_statement *def, struct db_args args, const struct db_page_args *page,
+enum status db_stream(struct db *db, struct arena *a, const struct db_statement *def,
+	struct db_args args, const struct db_page_args *page,
 	enum status (*fn)(struct db_rows *portion, void *arg), void *arg)
 {
 	struct cursor cur = { .db = db };
@@ -96,8 +100,10 @@ enum status db_stream(struct db *db, struct arena *a, const struct db_statement 
 	enum status s = ST_OK;
 	for (bool more = true; s == ST_OK && more;) {
 		struct db_rows *rows;
-		struct arena *portion = arena_new(); /* so that an export takes no more memory than a portion */
-		s = cur.is_open ? fetch(&cur, portion, &rows) : open_cursor(&cur, a, args, page, portion, &rows);
+		struct arena *portion =
+			arena_new(); /* so that an export takes no more memory than a portion */
+		s = cur.is_open ? fetch(&cur, portion, &rows)
+				: open_cursor(&cur, a, args, page, portion, &rows);
 		more = s == ST_OK && rows->n == PORTION;
 		if (s == ST_OK && rows->n > 0)
 			s = fn(rows, arg);

@@ -1,9 +1,9 @@
 /*
  * Transactions on exclusive connections: read, decide, write.
  *
- * BEGIN travels with the first statement. A connection goes back to the pool when its transaction has ended in the server
- * too: after COMMIT, or after ROLLBACK, which nobody waits for. A call that gives up while its statement runs has it
- * cancelled in the server first.
+ * BEGIN travels with the first statement. A connection goes back to the pool when its transaction
+ * has ended in the server too: after COMMIT, or after ROLLBACK, which nobody waits for. A call that
+ * gives up while its statement runs has it cancelled in the server first.
  */
 #include <assert.h>
 #include "adapters/db/db_private.h"
@@ -151,7 +151,8 @@ static void set_error(struct db_error *ret, enum status status, const char *why)
 		*ret = (struct db_error){ status, "", why, 0 };
 }
 
-static enum status statement_failed(struct db_tx *tx, struct work *w, enum status status, const char *name, struct db_error *ret_err)
+static enum status statement_failed(struct db_tx *tx, struct work *w, enum status status,
+	const char *name, struct db_error *ret_err)
 {
 	if (w->is_stale)
 		status = ST_ABORTED; /* the schema changed; the transaction can be tried again */
@@ -166,7 +167,8 @@ static enum status statement_failed(struct db_tx *tx, struct work *w, enum statu
 }
 
 /* Runs items in the transaction; the result of the last stays in it. */
-static enum status run(struct db_tx *tx, struct item *items, size_t n, enum status lost_status, const char *name, struct db_error *ret_err)
+static enum status run(struct db_tx *tx, struct item *items, size_t n, enum status lost_status,
+	const char *name, struct db_error *ret_err)
 {
 	bool gave_up;
 	struct db *db = tx->db;
@@ -196,7 +198,8 @@ static enum status run(struct db_tx *tx, struct item *items, size_t n, enum stat
 	return s;
 }
 
-enum status db_tx_run(struct db_tx *tx, const struct db_statement *def, struct db_args args, struct db_rows **ret_rows, struct db_error *ret_err)
+enum status db_tx_run(struct db_tx *tx, const struct db_statement *def, struct db_args args,
+	struct db_rows **ret_rows, struct db_error *ret_err)
 {
 	struct stmt *s;
 	struct item items[2] = { { .sql = "BEGIN" } };
@@ -204,7 +207,8 @@ enum status db_tx_run(struct db_tx *tx, const struct db_statement *def, struct d
 	const char *why = "";
 	assert(def->kind != DB_PAGE);
 	if (tx->failed != ST_OK || !tx->conn) {
-		set_error(ret_err, tx->failed ? tx->failed : ST_ABORTED, "the transaction has failed already");
+		set_error(ret_err, tx->failed ? tx->failed : ST_ABORTED,
+			"the transaction has failed already");
 		return tx->failed ? tx->failed : ST_ABORTED;
 	}
 	TRY(db_find(tx->db, def, &s));
@@ -228,7 +232,8 @@ enum status db_commit(struct db_tx *tx, struct db_error *ret_err)
 {
 	struct item item = { .sql = "COMMIT" };
 	if (tx->failed != ST_OK || !tx->conn) {
-		set_error(ret_err, tx->failed ? tx->failed : ST_ABORTED, "the transaction has failed already");
+		set_error(ret_err, tx->failed ? tx->failed : ST_ABORTED,
+			"the transaction has failed already");
 		db_rollback(tx);
 		return tx->failed ? tx->failed : ST_ABORTED;
 	}
@@ -238,7 +243,8 @@ enum status db_commit(struct db_tx *tx, struct db_error *ret_err)
 	if (c && s == ST_OK)
 		give_back(c);
 	else if (c)
-		roll_back(c); /* in case COMMIT was not even sent; one ROLLBACK too many does no harm */
+		roll_back(c); /* in case COMMIT was not even sent; one ROLLBACK too many does no
+				 harm */
 	return s;
 }
 

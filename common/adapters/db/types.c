@@ -1,5 +1,6 @@
 /*
- * Which PostgreSQL types statements may use. The OIDs are fixed in PostgreSQL's catalog (pg_type.dat).
+ * Which PostgreSQL types statements may use. The OIDs are fixed in PostgreSQL's catalog
+ * (pg_type.dat).
  */
 #include "adapters/db/value_private.h"
 
@@ -9,23 +10,14 @@ struct known_type {
 };
 
 static const struct known_type known[] = {
-	{ 25, 1009, VALUE_TEXT },
-	{ 2950, 2951, VALUE_UUID },
-	{ 1184, 1185, VALUE_TIME },
-	{ 20, 1016, VALUE_INT8 },
-	{ 23, 1007, VALUE_INT4 },
-	{ 16, 1000, VALUE_BOOL },
-	{ 3802, 0, VALUE_JSONB },
-	{ 1082, 1182, VALUE_DATE },
-	{ 17, 1001, VALUE_BYTES },
-	{ 21, 1005, VALUE_INT2 },
-	{ 701, 1022, VALUE_FLOAT8 },
-	{ 700, 1021, VALUE_FLOAT4 },
-	{ 1700, 0, VALUE_NUMERIC },
-	{ 1043, 1015, VALUE_TEXT }, /* varchar */
-	{ 1042, 1014, VALUE_TEXT }, /* char(n) */
-	{ 19, 1003, VALUE_TEXT }, /* name */
-	{ 114, 0, VALUE_TEXT }, /* json */
+	{ 25, 1009, VALUE_TEXT }, { 2950, 2951, VALUE_UUID }, { 1184, 1185, VALUE_TIME },
+	{ 20, 1016, VALUE_INT8 }, { 23, 1007, VALUE_INT4 }, { 16, 1000, VALUE_BOOL },
+	{ 3802, 0, VALUE_JSONB }, { 1082, 1182, VALUE_DATE }, { 17, 1001, VALUE_BYTES },
+	{ 21, 1005, VALUE_INT2 }, { 701, 1022, VALUE_FLOAT8 }, { 700, 1021, VALUE_FLOAT4 },
+	{ 1700, 0, VALUE_NUMERIC }, { 1043, 1015, VALUE_TEXT }, /* varchar */
+	{ 1042, 1014, VALUE_TEXT },                             /* char(n) */
+	{ 19, 1003, VALUE_TEXT },                               /* name */
+	{ 114, 0, VALUE_TEXT },                                 /* json */
 };
 
 struct pg_type pg_type_find(unsigned oid, const struct extra_type *extra, size_t n_extra)

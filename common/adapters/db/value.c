@@ -35,7 +35,10 @@ double value_double(enum value_type t, const char *v)
 /* ---- uuid ---- */
 
 /* Two hexadecimal digits for each byte value. */
-#define HEX1(h, l) { h, l }
+#define HEX1(h, l)                                                                                 \
+	{                                                                                          \
+		h, l                                                                               \
+	}
 #define HEX16(h)                                                                                   \
 	HEX1(h, '0'), HEX1(h, '1'), HEX1(h, '2'), HEX1(h, '3'), HEX1(h, '4'), HEX1(h, '5'),        \
 		HEX1(h, '6'), HEX1(h, '7'), HEX1(h, '8'), HEX1(h, '9'), HEX1(h, 'a'),              \
@@ -63,8 +66,8 @@ char *value_put_uuid(char *p, const char *v)
 
 /* ---- date ---- */
 
-/* Days since 1970-01-01 of a proleptic Gregorian date, and back: years counted from March, in eras of 400 years
- * (the method of Howard Hinnant's "chrono-compatible low-level date algorithms"). */
+/* Days since 1970-01-01 of a proleptic Gregorian date, and back: years counted from March, in eras
+ * of 400 years (the method of Howard Hinnant's "chrono-compatible low-level date algorithms"). */
 static int64_t days_from_civil(int64_t y, int64_t m, int64_t d)
 {
 	y -= m <= 2;
@@ -114,7 +117,8 @@ char *value_put_date(char *p, int32_t pg_days)
 		*p++ = '-';
 		y = -y;
 	}
-	p = y > 9999 ? put_digits(p, y, 4) : put_two(put_two(p, (unsigned)y / 100), (unsigned)y % 100);
+	p = y > 9999 ? put_digits(p, y, 4)
+		     : put_two(put_two(p, (unsigned)y / 100), (unsigned)y % 100);
 	*p++ = '-';
 	p = put_two(p, (unsigned)m);
 	*p++ = '-';
@@ -155,14 +159,23 @@ struct numeric {
 	const char *groups;
 };
 
-enum { NUMERIC_POSITIVE = 0x0000, NUMERIC_NEGATIVE = 0x4000, NUMERIC_NAN = 0xC000, NUMERIC_PINF = 0xD000, NUMERIC_NINF = 0xF000 };
+enum {
+	NUMERIC_POSITIVE = 0x0000,
+	NUMERIC_NEGATIVE = 0x4000,
+	NUMERIC_NAN = 0xC000,
+	NUMERIC_PINF = 0xD000,
+	NUMERIC_NINF = 0xF000
+};
 
 static struct numeric numeric_open(const char *v, int len)
 {
 	if (len < 8)
 		return (struct numeric){ .sign = NUMERIC_NAN };
-	struct numeric x = { .n_groups = (int16_t)read_be16(v), .weight = (int16_t)read_be16(v + 2),
-		.sign = read_be16(v + 4), .scale = read_be16(v + 6) & 0x3fff, .groups = v + 8 };
+	struct numeric x = { .n_groups = (int16_t)read_be16(v),
+		.weight = (int16_t)read_be16(v + 2),
+		.sign = read_be16(v + 4),
+		.scale = read_be16(v + 6) & 0x3fff,
+		.groups = v + 8 };
 	if (x.n_groups < 0 || x.n_groups > (len - 8) / 2)
 		x.n_groups = (len - 8) / 2;
 	return x;
@@ -183,7 +196,9 @@ char *value_put_numeric(char *p, const char *v, int len)
 {
 	struct numeric x = numeric_open(v, len);
 	if (x.sign != NUMERIC_POSITIVE && x.sign != NUMERIC_NEGATIVE) {
-		const char *name = x.sign == NUMERIC_PINF ? "Infinity" : x.sign == NUMERIC_NINF ? "-Infinity" : "NaN";
+		const char *name = x.sign == NUMERIC_PINF   ? "Infinity"
+				   : x.sign == NUMERIC_NINF ? "-Infinity"
+							    : "NaN";
 		size_t n = strlen(name);
 		memcpy(p, name, n);
 		return p + n;

@@ -1,8 +1,8 @@
 /*
  * Values: the PostgreSQL types that statements may use, and their binary form.
  *
- * Everything travels in binary except what PostgreSQL itself must parse (numeric, jsonb, text-like types). Threads: no
- * state.
+ * Everything travels in binary except what PostgreSQL itself must parse (numeric, jsonb, text-like
+ * types). Threads: no state.
  */
 #pragma once
 #include <endian.h>
@@ -87,7 +87,7 @@ double value_double(enum value_type t, const char *v);
 
 /* Writers: return the end of what they wrote, no NUL. */
 char *value_put_uuid(char *p, const char *v);
-char *value_put_date(char *p, int32_t pg_days); /* YYYY-MM-DD, at most DATE_TEXT_MAX bytes */
+char *value_put_date(char *p, int32_t pg_days);    /* YYYY-MM-DD, at most DATE_TEXT_MAX bytes */
 size_t value_numeric_room(const char *v, int len); /* what value_put_numeric may write at most */
 char *value_put_numeric(char *p, const char *v, int len);
 
@@ -102,7 +102,8 @@ struct array_reader {
 struct array_reader array_open(const char *v, int len);
 bool array_next(struct array_reader *r, const char **ret_v, int *ret_len); /* length -1 is NULL */
 
-/* The members of a JSON object as PostgreSQL prints it. Key and value are slices of the text: the key without quotes; a string value without quotes and is_string set. */
+/* The members of a JSON object as PostgreSQL prints it. Key and value are slices of the text: the
+ * key without quotes; a string value without quotes and is_string set. */
 struct json_reader {
 	const char *p, *end;
 };
@@ -112,5 +113,5 @@ struct json_member {
 };
 struct json_reader json_open(const char *text, size_t n);
 bool json_next(struct json_reader *r, struct json_member *ret);
-char *json_put_unescaped(char *p, struct str s); /* never longer than s */
+char *json_put_unescaped(char *p, struct str s);     /* never longer than s */
 void json_put_escaped(struct buf *b, const char *s); /* with quotes */

@@ -1,5 +1,6 @@
 /*
- * The texts of :page statements that one connection has prepared. Filters make many; the least recently used goes.
+ * The texts of :page statements that one connection has prepared. Filters make many; the least
+ * recently used goes.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,5 +76,6 @@ void variant_name(char out[STMT_NAME_MAX], const struct variant *v)
 	if (v->prepared.generation == 0)
 		snprintf(out, STMT_NAME_MAX, "v%" PRIu32, v->number);
 	else
-		snprintf(out, STMT_NAME_MAX, "v%" PRIu32 "_%" PRIu32, v->number, v->prepared.generation);
+		snprintf(out, STMT_NAME_MAX, "v%" PRIu32 "_%" PRIu32, v->number,
+			v->prepared.generation);
 }

@@ -1,8 +1,8 @@
 /*
  * Rows to protobuf wire, straight from the PGresult by the column plan.
  *
- * Room for the whole row is made first, so that everything after writes without checks: a value's room follows from its
- * length, a message adds a fixed amount (see columns.c).
+ * Room for the whole row is made first, so that everything after writes without checks: a value's
+ * room follows from its length, a message adds a fixed amount (see columns.c).
  */
 #include "adapters/db/plan_private.h"
 
@@ -32,7 +32,8 @@ static char *put_tag(char *p, const struct field_plan *f)
 	return p + f->tag_size;
 }
 
-/* Closes a stretch whose length byte was left free at start: moves it if the length needs more than one byte. */
+/* Closes a stretch whose length byte was left free at start: moves it if the length needs more than
+ * one byte. */
 static char *close_length(char *start, char *end)
 {
 	size_t n = (size_t)(end - start - 1);
@@ -161,7 +162,8 @@ static char *put_field(char *p, const struct field_plan *f, const char *v, int l
 	case COLUMN_FIXED32:
 	case COLUMN_FIXED64: {
 		int64_t number = value_int(f->from, v);
-		return number != 0 || f->keep_default ? put_number(put_tag(p, f), f->op, number) : p;
+		return number != 0 || f->keep_default ? put_number(put_tag(p, f), f->op, number)
+						      : p;
 	}
 	case COLUMN_FLOAT:
 	case COLUMN_DOUBLE:
@@ -226,7 +228,8 @@ static char *put_map(char *p, const struct field_plan *f, const char *v, int len
 static bool any_present(const struct field_plan *f, const struct cells *c)
 {
 	for (; f; f = f->next) {
-		if (f->op == COLUMN_MESSAGE || f->op == COLUMN_ELEMENTS ? any_present(f->child, c) : c->length[f->column] >= 0)
+		if (f->op == COLUMN_MESSAGE || f->op == COLUMN_ELEMENTS ? any_present(f->child, c)
+									: c->length[f->column] >= 0)
 			return true;
 	}
 	return false;
@@ -242,7 +245,8 @@ static void zip_open(struct zip *z, const struct field_plan *f, const struct cel
 		if (f->child)
 			zip_open(z, f->child, c);
 		else
-			z->reader[f->column] = array_open(c->value[f->column], c->length[f->column]);
+			z->reader[f->column] =
+				array_open(c->value[f->column], c->length[f->column]);
 	}
 }
 
@@ -256,14 +260,16 @@ static bool zip_next(struct zip *z, const struct field_plan *f, struct cells *re
 			continue;
 		}
 		ret->length[f->column] = -1;
-		any |= array_next(&z->reader[f->column], &ret->value[f->column], &ret->length[f->column]);
+		any |= array_next(
+			&z->reader[f->column], &ret->value[f->column], &ret->length[f->column]);
 	}
 	return any;
 }
 
 static char *put_fields(char *p, const struct field_plan *f, const struct cells *c);
 
-/* A message is absent if nothing in it is set; as a member of a oneof, if all its columns are NULL. */
+/* A message is absent if nothing in it is set; as a member of a oneof, if all its columns are NULL.
+ */
 static char *put_message(char *p, const struct field_plan *f, const struct cells *c)
 {
 	char *start = put_tag(p, f);
@@ -323,11 +329,13 @@ static size_t value_room(const struct column *col, const char *v, int len)
 {
 	if (col->type.value == VALUE_NUMERIC)
 		return value_numeric_room(v, len);
-	/* tags and lengths of elements are at most four times their four bytes of length and their value */
+	/* tags and lengths of elements are at most four times their four bytes of length and their
+	 * value */
 	return (size_t)len * (col->type.is_array || col->type.value == VALUE_JSONB ? 4 : 1);
 }
 
-/* Whether a cell without bytes is NULL: only text and bytes can be empty, and mostly it makes no difference. */
+/* Whether a cell without bytes is NULL: only text and bytes can be empty, and mostly it makes no
+ * difference. */
 static bool is_null(const PGresult *res, int i, int k, const struct column *col)
 {
 	if (col->type.is_array || (col->type.value != VALUE_TEXT && col->type.value != VALUE_BYTES))

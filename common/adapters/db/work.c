@@ -1,8 +1,8 @@
 /*
  * Work: what a fiber waits for while its statements travel.
  *
- * A work is referenced by its fiber until that takes the outcome or gives up, and by each entry of a connection's queue.
- * It is released when neither is left; works are recycled.
+ * A work is referenced by its fiber until that takes the outcome or gives up, and by each entry of
+ * a connection's queue. It is released when neither is left; works are recycled.
  */
 #include <assert.h>
 #include "adapters/db/db_private.h"
@@ -121,7 +121,8 @@ void work_finish(struct db *db, struct work *w, enum status status)
 
 static const struct db_statement *statement_of(const struct work *w)
 {
-	const struct item *item = w->items && w->error_item < w->n ? &w->items[w->error_item] : NULL;
+	const struct item *item =
+		w->items && w->error_item < w->n ? &w->items[w->error_item] : NULL;
 	return item && item->s ? item->s->def : NULL;
 }
 
@@ -130,7 +131,9 @@ enum status work_error_status(const struct work *w)
 	const char *state = PQresultErrorField(w->error, PG_DIAG_SQLSTATE);
 	const struct db_statement *def = statement_of(w);
 	if (sqlstate_is_guard(state) && def)
-		return def->kind == DB_MUST ? ST_ABORTED : def->kind == DB_ONE ? ST_NOT_FOUND : ST_INVALID_ARGUMENT;
+		return def->kind == DB_MUST  ? ST_ABORTED
+		       : def->kind == DB_ONE ? ST_NOT_FOUND
+					     : ST_INVALID_ARGUMENT;
 	return sqlstate_status(state);
 }
 
@@ -143,13 +146,17 @@ static const char *field(struct arena *a, const PGresult *res, int code)
 struct db_error work_describe(struct arena *a, const struct work *w, enum status status)
 {
 	const struct db_statement *def = statement_of(w);
-	struct db_error e = { .status = status, .constraint = "", .message = "the database cannot be reached", .statement = w->error_item };
+	struct db_error e = { .status = status,
+		.constraint = "",
+		.message = "the database cannot be reached",
+		.statement = w->error_item };
 	const char *state = w->error ? PQresultErrorField(w->error, PG_DIAG_SQLSTATE) : NULL;
 	if (!w->error)
 		return e;
 	e.constraint = field(a, w->error, PG_DIAG_CONSTRAINT_NAME);
 	/* without the detail, which quotes whole rows: personal data does not belong in logs */
-	e.message = arena_printf(a, "%s: %s", state ? state : "?", field(a, w->error, PG_DIAG_MESSAGE_PRIMARY));
+	e.message = arena_printf(
+		a, "%s: %s", state ? state : "?", field(a, w->error, PG_DIAG_MESSAGE_PRIMARY));
 	if (sqlstate_is_guard(state) && def)
 		e.constraint = def->name;
 	return e;
@@ -157,7 +164,8 @@ struct db_error work_describe(struct arena *a, const struct work *w, enum status
 
 static bool is_ours(enum status s)
 {
-	return s == ST_INTERNAL || s == ST_UNAVAILABLE || s == ST_UNKNOWN || s == ST_RESOURCE_EXHAUSTED || s == ST_DATA_LOSS;
+	return s == ST_INTERNAL || s == ST_UNAVAILABLE || s == ST_UNKNOWN ||
+	       s == ST_RESOURCE_EXHAUSTED || s == ST_DATA_LOSS;
 }
 
 void db_report(struct db *db, const struct work *w, const char *statement, const struct db_error *e)
@@ -177,18 +185,25 @@ static void clear_result(void *res)
 static size_t affected(const struct db_statement *def, const PGresult *res)
 {
 	uint64_t n = 0;
-	if (def->kind == DB_MUST && PQnfields(res) == 1 && PQntuples(res) == 1 && strcmp(PQfname(res, 0), "count") == 0)
+	if (def->kind == DB_MUST && PQnfields(res) == 1 && PQntuples(res) == 1 &&
+		strcmp(PQfname(res, 0), "count") == 0)
 		return (size_t)read_be64(PQgetvalue(res, 0, 0)); /* the guard counts */
-	(void)str_to_u64(str_c(PQcmdTuples((PGresult *)(uintptr_t)res)), &n); /* "" when the command counts nothing */
+	(void)str_to_u64(str_c(PQcmdTuples((PGresult *)(uintptr_t)res)),
+		&n); /* "" when the command counts nothing */
 	return (size_t)n;
 }
 
-enum status rows_make(struct db *db, struct arena *a, struct stmt *s, PGresult *res, struct db_rows **ret)
+enum status rows_make(
+	struct db *db, struct arena *a, struct stmt *s, PGresult *res, struct db_rows **ret)
 {
 	struct db_rows *r = arena_zalloc(a, sizeof(*r));
 	const char *why = NULL;
 	arena_defer(a, clear_result, res);
-	*r = (struct db_rows){ .res = res, .output = s->output, .arena = a, .n = (size_t)PQntuples(res), .affected = affected(s->def, res) };
+	*r = (struct db_rows){ .res = res,
+		.output = s->output,
+		.arena = a,
+		.n = (size_t)PQntuples(res),
+		.affected = affected(s->def, res) };
 	if (s->def->kind == DB_MUST && !s->output)
 		r->n = 0; /* the one row is the guard's */
 	if (PQnfields(res) > 0) {

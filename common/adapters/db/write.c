@@ -38,7 +38,8 @@ static void make_room(struct db_batch *b)
 	b->items = items;
 }
 
-static enum status bind(struct db_batch *b, const struct db_statement *def, struct db_args args, struct item *item)
+static enum status bind(
+	struct db_batch *b, const struct db_statement *def, struct db_args args, struct item *item)
 {
 	struct stmt *s;
 	b->why = "the database cannot be reached";
@@ -103,7 +104,8 @@ static void set_error(struct db_error *ret, struct db_error e)
 		*ret = e;
 }
 
-static enum status write_failed(struct db *db, struct arena *a, struct work *w, enum status status, struct db_error *ret_err)
+static enum status write_failed(struct db *db, struct arena *a, struct work *w, enum status status,
+	struct db_error *ret_err)
 {
 	struct db_error e = work_describe(a, w, status);
 	db_report(db, w, w->items[0].s->def->name, &e);
@@ -112,7 +114,8 @@ static enum status write_failed(struct db *db, struct arena *a, struct work *w, 
 	return status;
 }
 
-static enum status not_sent(struct db_error *ret_err, enum status status, size_t statement, const char *why)
+static enum status not_sent(
+	struct db_error *ret_err, enum status status, size_t statement, const char *why)
 {
 	set_error(ret_err, (struct db_error){ status, "", why, statement });
 	return status;
@@ -131,7 +134,9 @@ enum status db_write(struct db *db, struct arena *a, struct db_batch *b, struct 
 		return not_sent(ret_err, s, 0, "the call was cancelled");
 	s = conn_pick(db, CONN_WRITE, &c);
 	if (s != ST_OK)
-		return not_sent(ret_err, s, 0, s == ST_UNAVAILABLE ? "the database cannot be reached" : "too many writes in flight");
+		return not_sent(ret_err, s, 0,
+			s == ST_UNAVAILABLE ? "the database cannot be reached"
+					    : "too many writes in flight");
 	struct work *w = work_new(db, WORK_SYNCED, b->items, b->n);
 	w->may_repeat = b->is_idempotent;
 	w->lost_status = b->is_idempotent ? ST_UNAVAILABLE : ST_UNKNOWN;
