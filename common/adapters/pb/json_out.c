@@ -13,8 +13,8 @@ static void field_name_put(struct out *o, const struct pb_field *f, bool *is_fir
 static size_t slots_push(struct out *o, size_t n)
 {
 	size_t base = o->n_slots;
-	if (o->cap_slots - base < n) {
-		o->cap_slots = 2 * (o->cap_slots + n);
+	if (!o->slots || o->cap_slots - base < n) {
+		o->cap_slots = 2 * (o->cap_slots + n + 1);
 		struct slot *more = arena_alloc(o->arena, o->cap_slots * sizeof(*more));
 		if (base > 0)
 			memcpy(more, o->slots, base * sizeof(*more));
