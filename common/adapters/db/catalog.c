@@ -18,27 +18,34 @@ void stmt_name(char out[STMT_NAME_MAX], uint32_t index, uint32_t generation)
 		snprintf(out, STMT_NAME_MAX, "s%" PRIu32 "_%" PRIu32, index, generation);
 }
 
+static void put_page_part(struct buf *b, char mark, const struct db_page_args *page)
+{
+	switch (mark) {
+	case '\x01':
+		buf_puts(b, page && page->filter ? page->filter : "TRUE");
+		break;
+	case '\x02':
+		buf_puts(b, page && page->order ? page->order : "1");
+		break;
+	case '\x03': /* as a number in the text: the planner then knows how few rows are wanted */
+		buf_printf(b, "%" PRId64, page ? page->limit : 1);
+		break;
+	}
+}
+
 const char *page_sql(struct arena *a, const struct db_statement *s, const struct db_page_args *page)
 {
+	static const char marks[] = "\x01\x02\x03";
 	struct buf b = buf_new(a, 0);
-	for (const char *p = s->sql; *p; p++) {
-		switch (*p) {
-		case '\x01':
-			buf_puts(&b, page && page->filter ? page->filter : "TRUE");
-			break;
-		case '\x02':
-			buf_puts(&b, page && page->order ? page->order : "1");
-			break;
-		case '\x03': /* as a number in the text: the planner then knows how few rows are
-				wanted */
-			buf_printf(&b, "%" PRId64, page ? page->limit : 1);
-			break;
-		default:
-			buf_put_c(&b, *p);
-			break;
-		}
+	const char *p = s->sql;
+	for (;;) {
+		size_t n = strcspn(p, marks);
+		buf_put(&b, p, n);
+		if (!p[n])
+			return buf_cstr(&b);
+		put_page_part(&b, p[n], page);
+		p += n + 1;
 	}
-	return buf_cstr(&b);
 }
 
 size_t db_first_param(const struct db_statement *s)
