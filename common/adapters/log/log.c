@@ -98,28 +98,51 @@ static bool is_plain(char c)
 	return b >= 0x20 && b < 0x7f && b != '"' && b != '\\';
 }
 
+/* How many bytes at the start of s stand for themselves, up to max. */
+static size_t plain_length(struct str s, size_t max)
+{
+	size_t n = 0;
+
+	while (n < s.n && n < max && is_plain(s.p[n]))
+		n++;
+	return n;
+}
+
+/* The character at the start of s, which does not stand for itself; its bytes in s. */
+static size_t put_special(struct line *l, struct str s)
+{
+	size_t n;
+
+	if ((uint8_t)*s.p < 0x80) {
+		put_escape(l, (uint8_t)*s.p);
+		return 1;
+	}
+	n = sequence_length(s);
+	if (n > 0) {
+		put(l, s.p, n);
+		return n;
+	}
+	puts_raw(l, "\xef\xbf\xbd");
+	return 1;
+}
+
 /* Characters of s until the line is full; each takes at most six bytes. */
 static void put_text(struct line *l, struct str s)
 {
 	enum { WIDEST = 6 };
 
 	while (s.n > 0) {
-		size_t n = 1;
+		size_t n;
 
 		if (!has_room(l, WIDEST)) {
 			l->cut = true;
 			return;
 		}
-		if (is_plain(*s.p)) {
-			l->p[l->n++] = *s.p;
-		} else if ((uint8_t)*s.p < 0x80) {
-			put_escape(l, (uint8_t)*s.p);
-		} else if ((n = sequence_length(s)) > 0) {
+		n = plain_length(s, MAX_LINE - TAIL - l->n);
+		if (n > 0)
 			put(l, s.p, n);
-		} else {
-			puts_raw(l, "\xef\xbf\xbd");
-			n = 1;
-		}
+		else
+			n = put_special(l, s);
 		s.p += n;
 		s.n -= n;
 	}
