@@ -8,18 +8,22 @@
 #include "base/clock.h"
 #include "kit/auth.h"
 #include "kit/call_private.h"
+#include "kit/crowd_private.h"
 #include "kit/dispatch_private.h"
 #include "kit/error_details.h"
 #include "kit/rights_private.h"
 #include "kit/service_private.h"
 #include "kit/write.h"
 
+/* of the calls that may be served at once, streams may be one in so many */
+enum { STREAMS_PART = 2 };
 enum { RETRY_MS = 1000, STREAM_FACTOR = 10, TRACE_AT = 3, TRACE_ID = 32 };
 
 struct dispatch {
 	struct service *service;
 	struct arena *arena;
 	struct map methods; /* by path to struct method; constant once built */
+	struct crowd *streams;
 	struct counter *in_flight, *fibers, *unknown;
 };
 
@@ -32,6 +36,8 @@ enum status dispatch_new(struct service *s, struct dispatch **ret, const char **
 	d->service = s;
 	d->arena = a;
 	map_init(&d->methods);
+	d->streams = crowd_new((size_t)s->settings.caller_streams,
+		(size_t)s->settings.max_calls / STREAMS_PART);
 	status = methods_build(s, a, &d->methods, ret_why);
 	if (status != ST_OK) {
 		*ret_why = arena_strdup(s->arena, *ret_why);
@@ -53,6 +59,7 @@ void dispatch_free(struct dispatch *d)
 	if (!d)
 		return;
 	map_done(&d->methods);
+	crowd_free(d->streams);
 	arena_free(d->arena);
 }
 
@@ -110,6 +117,26 @@ static enum status authorize(struct call *call, const struct pb_policy *policy)
 	return ST_OK;
 }
 
+bool dispatch_take_stream(
+	struct service *s, struct arena *a, const struct principal *p, const char *address)
+{
+	struct str caller = str_c(address);
+
+	if (p)
+		caller = str_c(arena_printf(a, "%s/%s", p->tenant_id, p->user_id));
+	return crowd_enter(s->p->dispatch->streams, a, caller);
+}
+
+static enum status take_stream(struct call *call, const struct method *m)
+{
+	if (!m->info->client_streaming && !m->info->server_streaming)
+		return ST_OK;
+	if (dispatch_take_stream(call->service, call->arena, call->principal, call->address))
+		return ST_OK;
+	return call_fail_retry(call, ST_RESOURCE_EXHAUSTED, RETRY_MS,
+		"too many open streams; end some first");
+}
+
 static void unref(void *bytes)
 {
 	rpc_bytes_unref(bytes);
@@ -148,6 +175,7 @@ static enum status prepare(struct call *call, const struct method *m)
 		call->scope = scope_new(call->arena, NULL, LEVEL_NONE, clock_now_us());
 	else
 		TRY(authorize(call, &m->info->policy));
+	TRY(take_stream(call, m));
 	return receive(call, m);
 }
 

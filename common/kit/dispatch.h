@@ -26,6 +26,12 @@ struct call_record {
 	const char *detail;
 };
 void dispatch_log(const struct call_record *r);
+/*
+ * Counts an open stream until the arena is freed; principal may be NULL. False if its caller - the user, or the address of one who has not signed in - has too many open, or
+ * all together have: then RESOURCE_EXHAUSTED is the answer. The kit does it for methods in the table.
+ */
+struct principal;
+bool dispatch_take_stream(struct service *s, struct arena *a, const struct principal *p, const char *address);
 /* The call's x-request-id if it is fit to be logged, else a new one; its traceparent if well-formed, else ""; its client's address. */
 const char *dispatch_correlation_id(struct arena *a, const struct rpc_call *rpc);
 const char *dispatch_traceparent(struct arena *a, const struct rpc_call *rpc);

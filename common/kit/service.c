@@ -204,6 +204,8 @@ static int make_server(struct service *s)
 		.tls_key_file = or_null(v->tls_key),
 		.max_message_bytes = (size_t)v->max_message,
 		.max_calls = (size_t)v->max_calls,
+		/* a gateway's calls all come through one connection */
+		.max_calls_per_connection = (size_t)v->max_calls,
 		.max_connection_age_ms = v->connection_age_ms,
 	};
 	const struct rpc_handlers h = {

@@ -66,7 +66,7 @@ struct service_def {
 
 struct service_settings { /* of every service; see service.c for the table */
 	const char *listen, *metrics_listen, *database, *nats, *identity, *secret_file, *log_level, *tls_cert, *tls_key, *tls_ca;
-	int64_t grace_ms, read_lanes, write_lanes, exclusive, in_flight, statement_timeout_ms, max_message, max_calls, connection_age_ms, offload_threads, default_deadline_ms, event_retention_ms, event_replicas;
+	int64_t grace_ms, read_lanes, write_lanes, exclusive, in_flight, statement_timeout_ms, max_message, max_calls, caller_streams, connection_age_ms, offload_threads, default_deadline_ms, event_retention_ms, event_replicas;
 	bool check_sql; /* --check-sql: verify statements against the database, then exit */
 };
 

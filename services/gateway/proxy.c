@@ -31,6 +31,7 @@ struct forward {
 static void finish(struct forward *f, const struct rpc_outcome *o)
 {
 	f->outcome = *o;
+	f->outcome.message = o->message ? str_dup(f->arena, str_c(o->message)) : NULL; /* the stream's words end with it */
 	rpc_finish(f->rpc, o);
 }
 
@@ -222,6 +223,10 @@ static void end_stream(struct pump *p, enum status pumped)
 
 static void forward_stream(struct forward *f)
 {
+	if (!dispatch_take_stream(f->service, f->arena, f->principal, f->address)) {
+		refuse(f, ST_RESOURCE_EXHAUSTED, "STREAM_LIMIT", RETRY_MS, "too many open streams; end some first");
+		return;
+	}
 	const struct rpc_request q = { .method = rpc_method(f->rpc), .headers = f->headers, .parent = f->rpc };
 	struct pump p = { .f = f };
 	const enum status opened = rpc_stream_open(f->upstream->channel, &q, &p.up);
