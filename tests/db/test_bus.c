@@ -772,6 +772,34 @@ static void a_stream_that_was_deleted_is_made_again(void **state)
 	assert_int_equal(stored(f), 5);
 }
 
+/* The stream is made by whoever comes first; the other finds it there, without its consumers. */
+static void consumers_of_all_come_back_after_the_broker_lost_its_data(void **state)
+{
+	struct fixture *f = *state;
+	struct bus *mine = f->bus, *other = bus_at(f, nats_server_url(f->server));
+
+	consume(f, "one", 4);
+	consume_since(f, clock_now_us());
+	f->bus = other;
+	run_until(f, is_up);
+	consume(f, "two", 4);
+	consume_since(f, clock_now_us());
+	publish(f, 0, 5, 1);
+	run_until_seen(f, 20);
+	nats_server_kill(f->server);
+	run_until(f, is_down);
+	nats_server_wipe(f->server);
+	nats_server_start(f->server);
+	run_until(f, is_up);
+	f->bus = mine;
+	run_until(f, is_up);
+	publish(f, 5, 5, 1);
+	run_until_seen(f, 40);
+	bus_free(other);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(times_seen(f, i), 4);
+}
+
 static void nothing_is_lost_or_doubled_when_the_broker_is_killed(void **state)
 {
 	enum { EVENTS = 10000, KILLS = 3 };
@@ -938,6 +966,7 @@ int main(void)
 		CASE(an_ephemeral_that_the_broker_dropped_goes_on),
 		CASE(a_consumer_that_was_deleted_is_made_again),
 		CASE(a_stream_that_was_deleted_is_made_again),
+		CASE(consumers_of_all_come_back_after_the_broker_lost_its_data),
 		CASE(nothing_is_lost_or_doubled_when_the_broker_is_killed),
 		CASE(a_wrong_password_is_survived_until_it_is_right),
 		CASE(a_bus_is_freed_at_any_moment),

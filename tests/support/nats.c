@@ -269,6 +269,13 @@ void nats_server_stop(struct nats_server *s)
 	end(s, SIGTERM);
 }
 
+void nats_server_wipe(struct nats_server *s)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+
+	remove_tree(arena_printf(a, "%s/data", s->dir));
+}
+
 void nats_server_set_password(struct nats_server *s, const char *password)
 {
 	s->password = arena_strdup(s->arena, password);

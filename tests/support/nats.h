@@ -21,6 +21,7 @@ void nats_server_set_password(struct nats_server *s, const char *password); /* f
 void nats_server_kill(struct nats_server *s); /* kill -9 */
 void nats_server_stop(struct nats_server *s); /* SIGTERM, and waits */
 void nats_server_start(struct nats_server *s); /* again, on the same port and folder */
+void nats_server_wipe(struct nats_server *s); /* forgets all streams; while it does not run */
 
 /*
  * Asks the server over a connection of its own, by the bare protocol: an independent judge. The answer's payload, "" if there was none within five seconds.

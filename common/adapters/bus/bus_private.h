@@ -82,6 +82,8 @@ struct source {
 	bool wants_making;    /* guarded by mu, as below */
 	uint64_t resume_from; /* ephemeral: first sequence wanted; 0: by time */
 	char *made_name;      /* news for the loop */
+
+	int64_t stream_created_ns; /* the supervisor's: of the stream that sequences belong to */
 };
 
 struct bus {
@@ -108,6 +110,7 @@ struct bus {
 	const char *trouble; /* what was logged last, so that it is logged once */
 
 	pthread_mutex_t publish_mu; /* one batch at a time; taken before mu */
+	enum status batch_sent;     /* guarded by publish_mu */
 	pthread_cond_t acks;
 	uint64_t batch;
 	size_t acks_missing;
@@ -136,9 +139,13 @@ void bus_supervisor_stop(struct bus *b);
 /* With mu held: until there is news, at most until until_us (CLOCK_NEVER for no end). */
 void bus_wait(struct bus *b, int64_t until_us);
 
-/* stream.c: for the supervisor. ret_last: the last sequence in the stream */
-natsStatus bus_stream_check(struct bus *b, bool may_update, uint64_t *ret_last);
-natsStatus bus_stream_make_consumer(struct bus *b, const struct source *s, char **ret_name);
+/* stream.c: for the supervisor */
+struct stream_mark { /* which stream it is and how far it goes */
+	int64_t created_ns;
+	uint64_t last;
+};
+natsStatus bus_stream_check(struct bus *b, bool may_update, struct stream_mark *ret);
+natsStatus bus_stream_make_consumer(struct bus *b, struct source *s, char **ret_name);
 
 /* link.c */
 /* NULL if all is well, else the reason in words that stay. */

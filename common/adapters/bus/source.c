@@ -109,53 +109,6 @@ static void forget_request(struct source *s)
 	loop_timer_cancel(s->bus->loop, &s->watchdog);
 }
 
-static void on_watchdog(struct loop_timer *t)
-{
-	struct source *s = CONTAINER_OF(t, struct source, watchdog);
-
-	s->is_pulling = false;
-	bus_source_pull(s);
-}
-
-static void pull(struct source *s, size_t n)
-{
-	_cleanup_(arena_freep) struct arena *a = arena_new();
-	const char *subject =
-		arena_printf(a, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", BUS_STREAM, s->name);
-	const char *request =
-		arena_printf(a, "{\"batch\":%zu,\"expires\":%" PRId64 "}", n, EXPIRES_S * NS_PER_S);
-
-	s->pull++;
-	s->pull_left = n;
-	s->is_pulling = true;
-	bus_link_send(s->bus, subject,
-		arena_printf(a, "%s.event.%zu.%" PRIu64, s->bus->inbox, s->index, s->pull),
-		str_c(request));
-	s->watchdog.fn = on_watchdog;
-	loop_timer_set(
-		s->bus->loop, &s->watchdog, clock_mono_us() + (EXPIRES_S + GRACE_S) * US_PER_S);
-}
-
-/* Not for every event: a request is worth half of the room. */
-void bus_source_pull(struct source *s)
-{
-	size_t room = s->capacity > s->held_count ? s->capacity - s->held_count : 0;
-
-	if (s->name && !s->is_asked && !s->is_pulling && room >= s->capacity / 2 &&
-		bus_is_up(s->bus) && !s->bus->is_draining)
-		pull(s, room);
-}
-
-/* A request stays open on our side meanwhile, so that nothing is asked for before. */
-static void pause(struct source *s)
-{
-	s->is_pulling = true;
-	s->watchdog.fn = on_watchdog;
-	loop_timer_set(s->bus->loop, &s->watchdog, clock_mono_us() + PAUSE_S * US_PER_S);
-}
-
-/* --- the consumer at the broker --- */
-
 /* The first sequence that is not known to be handled. */
 static uint64_t unfinished_from(const struct source *s)
 {
@@ -185,6 +138,59 @@ static void ask_for_consumer(struct source *s)
 	(void)pthread_mutex_unlock(&b->mu);
 }
 
+/* The broker answers a request to a consumer that it does not know with silence. */
+static void on_silence(struct loop_timer *t)
+{
+	ask_for_consumer(CONTAINER_OF(t, struct source, watchdog));
+}
+
+static void pull(struct source *s, size_t n)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	const char *subject =
+		arena_printf(a, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", BUS_STREAM, s->name);
+	const char *request =
+		arena_printf(a, "{\"batch\":%zu,\"expires\":%" PRId64 "}", n, EXPIRES_S * NS_PER_S);
+
+	s->pull++;
+	s->pull_left = n;
+	s->is_pulling = true;
+	bus_link_send(s->bus, subject,
+		arena_printf(a, "%s.event.%zu.%" PRIu64, s->bus->inbox, s->index, s->pull),
+		str_c(request));
+	s->watchdog.fn = on_silence;
+	loop_timer_set(
+		s->bus->loop, &s->watchdog, clock_mono_us() + (EXPIRES_S + GRACE_S) * US_PER_S);
+}
+
+/* Not for every event: a request is worth half of the room. */
+void bus_source_pull(struct source *s)
+{
+	size_t room = s->capacity > s->held_count ? s->capacity - s->held_count : 0;
+
+	if (s->name && !s->is_asked && !s->is_pulling && room >= s->capacity / 2 &&
+		bus_is_up(s->bus) && !s->bus->is_draining)
+		pull(s, room);
+}
+
+static void on_pause_over(struct loop_timer *t)
+{
+	struct source *s = CONTAINER_OF(t, struct source, watchdog);
+
+	s->is_pulling = false;
+	bus_source_pull(s);
+}
+
+/* A request stays open on our side meanwhile, so that nothing is asked for before. */
+static void pause(struct source *s)
+{
+	s->is_pulling = true;
+	s->watchdog.fn = on_pause_over;
+	loop_timer_set(s->bus->loop, &s->watchdog, clock_mono_us() + PAUSE_S * US_PER_S);
+}
+
+/* --- the consumer at the broker --- */
+
 void bus_source_made(struct source *s, char *name)
 {
 	mem_free(s->name);
@@ -195,13 +201,11 @@ void bus_source_made(struct source *s, char *name)
 	bus_source_pull(s);
 }
 
-/* A durable is asked for at each start, so that it exists and has our settings. */
+/* Asked for whenever the bus comes up, so that the consumer exists and has our settings: the broker
+ * may have come back without its data. */
 void bus_source_resume(struct source *s)
 {
-	if (s->name)
-		bus_source_pull(s);
-	else
-		ask_for_consumer(s);
+	ask_for_consumer(s);
 }
 
 void bus_source_suspend(struct source *s)

@@ -71,7 +71,7 @@ static void note_new_stream(struct bus *b)
 	(void)pthread_mutex_unlock(&b->mu);
 }
 
-natsStatus bus_stream_check(struct bus *b, bool may_update, uint64_t *ret_last)
+natsStatus bus_stream_check(struct bus *b, bool may_update, struct stream_mark *ret)
 {
 	jsStreamInfo *info = NULL;
 	natsStatus s = js_GetStreamInfo(&info, b->js, BUS_STREAM, NULL, NULL);
@@ -86,7 +86,7 @@ natsStatus bus_stream_check(struct bus *b, bool may_update, uint64_t *ret_last)
 		return s;
 	if (may_update && !is_as_wanted(b, info->Config))
 		update_stream(b, info->Config);
-	*ret_last = info->State.LastSeq;
+	*ret = (struct stream_mark){ .created_ns = info->Created, .last = info->State.LastSeq };
 	jsStreamInfo_Destroy(info);
 	return NATS_OK;
 }
@@ -94,15 +94,17 @@ natsStatus bus_stream_check(struct bus *b, bool may_update, uint64_t *ret_last)
 /* --- consumers --- */
 
 /*
- * A stream made anew counts from 1 again: then a sequence of before means nothing.
+ * A stream made anew counts from 1 again, and one that was restored may be behind: then a sequence
+ * of before means nothing.
  * Times are given in whole seconds, since nats.c 3.4 drops the zeros at the start of a fraction;
  * the source leaves out what is too early.
  */
-static void configure_start(const struct source *s, uint64_t last, jsConsumerConfig *c)
+static void configure_start(const struct source *s, struct stream_mark now, jsConsumerConfig *c)
 {
 	if (s->durable) {
 		c->DeliverPolicy = js_DeliverAll;
-	} else if (s->resume_from > 0 && s->resume_from <= last + 1) {
+	} else if (s->resume_from > 0 && s->stream_created_ns == now.created_ns &&
+		   s->resume_from <= now.last + 1) {
 		c->DeliverPolicy = js_DeliverByStartSequence;
 		c->OptStartSeq = s->resume_from;
 	} else {
@@ -111,18 +113,18 @@ static void configure_start(const struct source *s, uint64_t last, jsConsumerCon
 	}
 }
 
-natsStatus bus_stream_make_consumer(struct bus *b, const struct source *s, char **ret_name)
+natsStatus bus_stream_make_consumer(struct bus *b, struct source *s, char **ret_name)
 {
 	jsConsumerInfo *info = NULL;
 	jsConsumerConfig c;
-	uint64_t last;
-	natsStatus status = bus_stream_check(b, false, &last);
+	struct stream_mark now;
+	natsStatus status = bus_stream_check(b, false, &now);
 
 	if (status == NATS_OK)
 		status = jsConsumerConfig_Init(&c);
 	if (status != NATS_OK)
 		return status;
-	configure_start(s, last, &c);
+	configure_start(s, now, &c);
 	c.Durable = s->durable;
 	c.FilterSubject = s->filter;
 	c.AckPolicy = js_AckExplicit;
@@ -133,6 +135,7 @@ natsStatus bus_stream_make_consumer(struct bus *b, const struct source *s, char 
 	status = js_AddConsumer(&info, b->js, BUS_STREAM, &c, NULL, NULL);
 	if (status != NATS_OK)
 		return status;
+	s->stream_created_ns = now.created_ns;
 	*ret_name = mem_strdup(info->Name);
 	jsConsumerInfo_Destroy(info);
 	return NATS_OK;

@@ -57,12 +57,12 @@ static void step_connect(struct bus *b)
 static void step_check(struct bus *b, int64_t *check_at_us)
 {
 	bool may_update = !b->has_stream;
-	uint64_t last;
+	struct stream_mark ignored;
 	natsStatus s;
 
 	b->is_check_due = false;
 	(void)pthread_mutex_unlock(&b->mu);
-	s = bus_stream_check(b, may_update, &last);
+	s = bus_stream_check(b, may_update, &ignored);
 	(void)pthread_mutex_lock(&b->mu);
 	*check_at_us = clock_mono_us() + CHECK_S * US_PER_S;
 	b->has_stream = s == NATS_OK && b->is_connected;
