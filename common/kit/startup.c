@@ -210,7 +210,7 @@ void startup_run(void *service)
 	status = s->def->start ? s->def->start(s) : ST_OK;
 	if (status != ST_OK) {
 		log_error("start_failed", LOG_STR("status", status_name(status)));
-		service_exit(s, EXIT_FAULT);
+		service_exit(s, status == ST_INVALID_ARGUMENT ? EXIT_SETTING : EXIT_FAULT);
 		return;
 	}
 	s->p->is_started = true;

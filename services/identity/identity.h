@@ -53,6 +53,9 @@ enum status throttle_enter(struct call *call, const char *tenant_key, const char
 /* The attempt succeeded: the account's attempts are forgotten. */
 enum status throttle_forgive(struct call *call, const Crm__SignInAttempt *attempt) MUST_CHECK;
 
+/* Deletes attempts that no longer count, and sessions that ended long ago; from time to time. */
+void throttle_clean(struct service *s);
+
 /* ---- sessions (session.c) ---- */
 
 /* Adds to a batch that sessions end, with an event each: every service refuses them within seconds. Those of a user but except_id ("" for none), or of an API key. */

@@ -203,6 +203,7 @@ static enum status user_of_session(struct call *call, const Crm__SessionRow *s, 
 	Crm__LoginKey key = CRM__LOGIN_KEY__INIT;
 	key.tenant_id = s->tenant_id;
 	key.user_id = s->user_id;
+	key.api_key_id = s->api_key_id;
 	TRY(find_user(call, &sql_login_by_id, &key, ret));
 	if (!may_sign_in(*ret))
 		return refuse(call);

@@ -58,9 +58,15 @@ WHERE (a.account = :account OR a.address = :address) AND a.time > :since;
 -- name: attempt_forget :exec SignInAttempt
 DELETE FROM sign_in_attempt a WHERE a.account = :account OR a.id = :id::uuid;
 
+-- In small portions, so that nobody waits for it.
 -- lint: no-tenant as above
 -- name: attempt_clean :exec SignInAttempt
-DELETE FROM sign_in_attempt a WHERE a.time < :since;
+DELETE FROM sign_in_attempt a WHERE a.ctid = ANY(ARRAY(SELECT o.ctid FROM sign_in_attempt o WHERE o.time < :since LIMIT 500));
+
+-- Sessions that ended a month ago; what became of them is in their events.
+-- lint: no-tenant housekeeping of all tenants
+-- name: session_clean :exec
+DELETE FROM session s WHERE s.ctid = ANY(ARRAY(SELECT o.ctid FROM session o WHERE o.expire_time < now() - interval '30 days' LIMIT 500));
 
 -- lint: no-tenant signing keys are the installation's
 -- name: signing_key_list :many -> SigningKey

@@ -4,6 +4,8 @@
 #include <ctype.h>
 
 #include "adapters/crypto/crypto.h"
+#include "adapters/log/log.h"
+#include "base/clock.h"
 #include "base/uuid.h"
 
 static struct db_args args_of(const struct call *call, const void *input)
@@ -51,6 +53,18 @@ enum status throttle_enter(struct call *call, const char *tenant_key, const char
 	}
 	*ret = attempt;
 	return ST_OK;
+}
+
+void throttle_clean(struct service *s)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new();
+	Crm__SignInAttempt old = CRM__SIGN_IN_ATTEMPT__INIT;
+	old.since = call_timestamp(a, clock_now_us() - identity_settings.throttle_ms * 1000);
+	struct db_batch *b = db_batch_new(s->db, a);
+	(void)db_batch_add(b, &sql_attempt_clean, (struct db_args){ .input = &old }); /* no rows are read */
+	(void)db_batch_add(b, &sql_session_clean, (struct db_args){ 0 });
+	if (db_write(s->db, a, b, NULL) != ST_OK)
+		log_warn("sign_ins_not_cleaned");
 }
 
 enum status throttle_forgive(struct call *call, const Crm__SignInAttempt *attempt)

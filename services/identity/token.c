@@ -1,6 +1,6 @@
 /*
  * Access tokens and the keys that sign them. Keys are rows of a table, sealed with the installation's secret, so that all replicas sign with the same ones. A new key is
- * published KEY_LEAD before it signs, so that every service has it by then; it is good for checking until the last token it signed has ended.
+ * published before it signs, so that every service has it by then; it is good for checking until the last token it signed has ended.
  */
 #include "services/identity/identity.h"
 
@@ -11,7 +11,7 @@
 #include "kit/auth.h"
 
 enum { MAX_KEYS = 64 };
-static const int64_t KEY_LEAD_US = 600 * 1000000LL, KEY_CHECK_US = 60 * 1000000LL, MS = 1000, CLOCK_SKEW_US = 60 * 1000000LL;
+static const int64_t MS = 1000, MAX_LEAD_US = 600 * 1000000LL;
 static const char SEAL_CONTEXT[] = "identity signing key";
 
 struct key {
@@ -26,6 +26,19 @@ struct tokens { /* service->state */
 	struct key keys[MAX_KEYS];
 	size_t n;
 };
+
+/* How long a key is known before it signs: twice as long as services go without asking for keys, less where keys change faster than that. */
+static int64_t lead_us(void)
+{
+	const int64_t quarter = identity_settings.key_rotation_ms * MS / 4;
+	return quarter < MAX_LEAD_US ? quarter : MAX_LEAD_US;
+}
+
+/* The tenth part of it, a minute at most: how often the table is looked at, and how far the clocks of replicas may be apart. */
+static int64_t check_us(void)
+{
+	return lead_us() / 10;
+}
 
 static enum status read_key(struct tokens *t, struct arena *a, const Crm__SigningKey *row, struct key *ret)
 {
@@ -80,7 +93,7 @@ static enum status make_key(struct service *s, struct tokens *t, int64_t activat
 	row.sealed_seed = str_dup(a, sealed);
 	row.public_key = (ProtobufCBinaryData){ .len = public.n, .data = arena_dup(a, public.p, public.n) };
 	row.activate_time = call_timestamp(a, activate_us);
-	row.expire_time = call_timestamp(a, activate_us + 2 * identity_settings.key_rotation_ms * MS + identity_settings.access_ms * MS + KEY_LEAD_US);
+	row.expire_time = call_timestamp(a, activate_us + 2 * identity_settings.key_rotation_ms * MS + identity_settings.access_ms * MS + lead_us());
 	struct db_batch *b = db_batch_new(s->db, a);
 	(void)db_batch_add(b, &sql_signing_key_insert, (struct db_args){ .input = &row }); /* no rows are read */
 	(void)db_batch_add(b, &sql_signing_key_clean, (struct db_args){ 0 });
@@ -116,8 +129,8 @@ static enum status keep_keys(struct service *s, struct tokens *t)
 	const int64_t now = clock_now_us();
 	if (!current_key(t, now))
 		TRY(make_key(s, t, now));
-	else if (newest_activation(t) + identity_settings.key_rotation_ms * MS < now + KEY_LEAD_US)
-		TRY(make_key(s, t, now + KEY_LEAD_US));
+	else if (newest_activation(t) + identity_settings.key_rotation_ms * MS < now + lead_us())
+		TRY(make_key(s, t, now + lead_us()));
 	else
 		return ST_OK;
 	return load_keys(s, t);
@@ -126,10 +139,12 @@ static enum status keep_keys(struct service *s, struct tokens *t)
 static void rotate(void *arg)
 {
 	struct service *s = arg;
-	while (fiber_sleep_us(KEY_CHECK_US) == ST_OK) {
+	while (fiber_sleep_us(check_us()) == ST_OK) {
 		const enum status st = db_is_up(s->db) ? keep_keys(s, s->state) : ST_OK;
 		if (st != ST_OK)
 			log_warn("signing_keys_not_refreshed", LOG_STR("status", status_name(st)));
+		if (db_is_up(s->db))
+			throttle_clean(s);
 	}
 }
 
@@ -164,13 +179,23 @@ static void put_list(struct buf *b, const char *name, char *const *items, size_t
 	buf_put_c(b, ']');
 }
 
+/* Only a grant at the level subtree asks for the teams below one's own. */
+static bool needs_teams(const Crm__LoginUser *u)
+{
+	for (size_t i = 0; i < u->n_grant_levels; i++) {
+		if (u->grant_levels[i] == CRM__LEVEL__LEVEL_SUBTREE)
+			return true;
+	}
+	return false;
+}
+
 /* Ids are UUIDs and patterns are checked by rules_is_grant_pattern: nothing here needs escaping. */
 static struct str claims_of(struct arena *a, const Crm__LoginUser *u, const char *session_id, int64_t now_us, int64_t expire_us)
 {
 	struct buf b = buf_new(a, 0);
 	buf_printf(&b, "{\"iss\":\"crm\",\"sub\":\"%s\",\"tid\":\"%s\",\"sid\":\"%s\",\"kind\":\"%s\",\"team\":\"%s\"", u->user_id, u->tenant_id, session_id,
 		*u->api_key_id ? "key" : "user", u->team_id);
-	put_list(&b, "teams", (char *const *)u->teams, u->n_teams);
+	put_list(&b, "teams", (char *const *)u->teams, needs_teams(u) ? u->n_teams : 0);
 	buf_puts(&b, ",\"perms\":[");
 	for (size_t i = 0; i < u->n_grant_permissions && i < u->n_grant_levels; i++)
 		buf_printf(&b, "%s[\"%s\",%d]", i ? "," : "", u->grant_permissions[i], u->grant_levels[i]);
@@ -182,11 +207,16 @@ enum status token_issue(struct call *call, const Crm__LoginUser *user, const cha
 {
 	const struct tokens *t = call->service->state;
 	const int64_t now = call_now_us(call);
-	const struct key *k = t ? current_key(t, now + CLOCK_SKEW_US) : NULL;
+	const struct key *k = t ? current_key(t, now + check_us()) : NULL;
 	if (!k)
 		return call_fail_retry(call, ST_UNAVAILABLE, 1000, "no signing key yet; try again");
 	*ret_expire_us = now + identity_settings.access_ms * MS;
 	*ret_token = jwt_sign(call->arena, k->sign, k->kid, claims_of(call->arena, user, session_id, now, *ret_expire_us));
+	if (ret_token->n > JWT_MAX) /* it travels as metadata, which has a limit */
+		return call_fail_reason(call, ST_FAILED_PRECONDITION, "RIGHTS_TOO_MANY", NULL,
+			"the rights of this user do not fit into a token: %zu grants, and %zu teams for those at the level subtree; "
+			"an administrator can give roles with patterns such as contacts.*, at the level all, or a team further down",
+			user->n_grant_permissions, user->n_teams);
 	return ST_OK;
 }
 

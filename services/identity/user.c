@@ -149,11 +149,13 @@ static enum status check_old_password(struct call *call, const Crm__ChangePasswo
 	key.id = call->scope->user_id;
 	struct db_rows *rows;
 	Crm__PasswordRow *row;
+	Crm__SignInAttempt *attempt;
+	TRY(throttle_enter(call, call->scope->tenant_id, call->scope->user_id, &attempt)); /* a stolen token must not serve to guess the password */
 	TRY(db_read(call->service->db, call->arena, &sql_user_password, (struct db_args){ .input = &key, .call = call->scope }, &rows));
 	TRY(db_row_message(call->arena, rows, 0, &row));
 	bool matches;
 	TRY(password_check(call, row->password_hash, q->old_password, &matches));
-	return matches ? ST_OK : call_fail(call, ST_PERMISSION_DENIED, "old_password", "is wrong");
+	return matches ? throttle_forgive(call, attempt) : call_fail(call, ST_PERMISSION_DENIED, "old_password", "is wrong");
 }
 
 enum status change_password(struct call *call)

@@ -89,8 +89,12 @@ SELECT :use(login_columns), k.id AS api_key_id
 FROM api_key k JOIN member m ON m.tenant_id = k.tenant_id AND m.id = k.user_id
 WHERE k.secret_digest = sha256(convert_to(:secret, 'UTF8')) AND (k.expire_time IS NULL OR k.expire_time > now()) AND m.delete_time IS NULL;
 
+-- With an API key, only as long as that is good.
 -- lint: no-tenant called with the tenant of a refresh token, before there is a caller
 -- name: login_by_id :one LoginKey -> LoginUser
 SELECT :use(login_columns)
 FROM member m
-WHERE m.tenant_id = :tenant_id::uuid AND m.id = :user_id::uuid AND m.delete_time IS NULL;
+WHERE m.tenant_id = :tenant_id::uuid AND m.id = :user_id::uuid AND m.delete_time IS NULL
+	AND (:api_key_id::uuid IS NULL OR EXISTS (
+		SELECT FROM api_key k
+		WHERE k.tenant_id = m.tenant_id AND k.id = :api_key_id::uuid AND (k.expire_time IS NULL OR k.expire_time > now())));

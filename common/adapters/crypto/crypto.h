@@ -44,6 +44,7 @@ struct sign_key *sign_key_new(struct arena *a); /* random; wiped with the arena 
 struct str sign_key_seed(const struct sign_key *k); /* 32 bytes, to be sealed before storing */
 enum status sign_key_from_seed(struct arena *a, struct str seed, struct sign_key **ret) MUST_CHECK;
 struct str sign_key_public(const struct sign_key *k); /* 32 bytes */
+enum { JWT_MAX = 24 * 1024 }; /* the longest token that is read; it travels as metadata (rpc: 32 KiB a call) */
 /* claims is a JSON object. */
 struct str jwt_sign(struct arena *a, const struct sign_key *k, const char *kid, struct str claims_json);
 /* Splits a token; nothing is verified yet. ST_UNAUTHENTICATED if it is not a JWT with alg EdDSA and a kid. */

@@ -12,7 +12,6 @@ enum {
 	SEED = crypto_sign_ed25519_SEEDBYTES,
 	PUBLIC = crypto_sign_ed25519_PUBLICKEYBYTES,
 	SIGNATURE = crypto_sign_ed25519_BYTES,
-	MAX_TOKEN = 16 * 1024,
 	MAX_KID = 128,
 };
 
@@ -194,7 +193,7 @@ enum status jwt_parse(struct arena *a, struct str token, struct jwt *ret)
 	struct str header;
 	struct jwt t;
 
-	if (token.n > MAX_TOKEN || !rest.p)
+	if (token.n > JWT_MAX || !rest.p)
 		return ST_UNAUTHENTICATED;
 	if (crypto_base64url_decode(a, header64, &header) != ST_OK ||
 		crypto_base64url_decode(a, claims64, &t.claims_json) != ST_OK ||

@@ -14,7 +14,7 @@ enum {
 	MAX_BACKOFF_MS = 2000,
 	CONNECT_TIMEOUT_MS = 2000,
 	RESOLVE_AGAIN_MS = 1000,
-	MAX_METADATA = 16 * 1024,
+	MAX_METADATA = 32 * 1024, /* a token may take three quarters of it */
 };
 
 /* ---- channels ---- */

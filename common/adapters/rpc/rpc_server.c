@@ -21,7 +21,7 @@ enum {
 	KEEPALIVE_MS = 60 * 1000, /* finds clients that vanished in the middle of a call */
 	KEEPALIVE_TIMEOUT_MS = 20 * 1000,
 	HANDSHAKE_TIMEOUT_MS = 20 * 1000,
-	MAX_METADATA = 16 * 1024,
+	MAX_METADATA = 32 * 1024, /* a token may take three quarters of it */
 };
 
 static int to_int(int64_t n, int otherwise)
