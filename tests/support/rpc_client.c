@@ -25,6 +25,7 @@ void rpc_client_run(int port, void (*body)(struct rpc_client_fixture *f), void *
 	f.channel = rpc_channel_new(f.rpc, &c);
 	fiber_spawn(f.loop, run_body, &f);
 	loop_run(f.loop);
+	bus_free(f.bus);
 	arena_free(f.arena);
 	rpc_channel_free(f.channel);
 	rpc_free(f.rpc);
@@ -59,7 +60,7 @@ enum status rpc_client_ask_wire(struct rpc_client_fixture *f, const char *method
 		.message = rpc_bytes_of(wire),
 		.headers = headers_of(f),
 		.deadline = deadline_of(f),
-		.wait_for_ready = true,
+		.wait_for_ready = !f->fails_fast,
 	};
 	enum status s;
 
@@ -90,7 +91,7 @@ enum status rpc_client_open(
 		.method = method,
 		.headers = headers_of(f),
 		.deadline = deadline_of(f),
-		.wait_for_ready = true,
+		.wait_for_ready = !f->fails_fast,
 	};
 
 	return rpc_stream_open(f->channel, &q, ret);

@@ -2,6 +2,7 @@
  * A client of one server, for tests: a loop, a channel, and a fiber that runs the test's body. The body may use cmocka's assertions.
  */
 #pragma once
+#include "adapters/bus/bus.h"
 #include "adapters/pb/pb.h"
 #include "adapters/rpc/rpc.h"
 
@@ -14,6 +15,8 @@ struct rpc_client_fixture {
 	const char *request_id; /* sent as x-request-id if set */
 	const char *extra_key, *extra_value; /* one more header, if set */
 	int64_t timeout_us; /* 0: 10 s; -1: no deadline */
+	bool fails_fast; /* does not wait for a server that is away */
+	struct bus *bus; /* on the loop, if the body opened one; freed once the loop has stopped */
 	struct rpc_response answer; /* the last one */
 	void *arg;
 	void (*body)(struct rpc_client_fixture *f);
