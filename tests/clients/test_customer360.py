@@ -1,12 +1,9 @@
 """The view of one customer: sections side by side, each with its own fate."""
-import os
 import subprocess
-import sys
 import time
 import uuid
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from office import CRM, Code, Office, run  # noqa: E402
+from office import CRM, Code, Office, run, stories
 
 OFFICE = Office("view")
 ADMIN = OFFICE.admin
@@ -67,5 +64,4 @@ def what_does_not_need_the_service_that_is_down_is_there():
 
 
 if __name__ == "__main__":
-    run([the_view_has_all_sides, who_is_not_there_is_not_found, a_side_that_the_caller_may_not_see_is_denied_alone,
-         sides_of_a_service_that_is_down_are_unreachable_and_give_no_address_away, what_does_not_need_the_service_that_is_down_is_there])
+    run(stories())

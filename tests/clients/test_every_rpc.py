@@ -13,13 +13,9 @@ import uuid
 
 import grpc
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import crmpb  # noqa: E402
+from office import CRM, PASSWORD, Code, bootstrap_secret, finish, report
 
-CRM = crmpb.Crm(os.path.join(os.environ["CRM_BUILD"], "gen/all.pb"))
-Code = grpc.StatusCode
 IDENTITY = "crm.identity.v1.IdentityService/"
-PASSWORD = "correct horse battery staple"
 FORBIDDEN = (Code.INTERNAL, Code.UNKNOWN, Code.UNAVAILABLE, Code.DATA_LOSS, Code.DEADLINE_EXCEEDED)
 VALUES = {  # a value of each format of crm.common.v1.Format
     1: None, 2: "jana@example.com", 3: "+420604893825", 4: "+420604893825", 5: "https://example.com/a", 6: "cs-CZ", 7: "Europe/Kyiv", 8: "CZ", 9: "CZK",
@@ -27,12 +23,6 @@ VALUES = {  # a value of each format of crm.common.v1.Format
 }
 USERS = ("owner_id", "lead_id", "creator_id", "user_id")
 counter = itertools.count(1)
-results = {"failed": 0}
-
-
-def report(fine, name, why=""):
-    results["failed"] += not fine
-    print(f"{'ok' if fine else 'not ok'} - {name}{'' if fine else ': ' + why}", flush=True)
 
 
 # ---- descriptors ----
@@ -387,11 +377,11 @@ def check_nothing_breaks(path, sample, callers):
 class Records(Sample):
     """A tenant with one record of each kind, made by the Create methods themselves."""
 
-    def __init__(self, key, secret):
+    def __init__(self, key):
         super().__init__({})
         self.admin = Caller()
         answer = self.must(IDENTITY + "CreateTenant", tenant={"key": key, "display_name": key}, administrator_email=f"admin@{key}.example.com",
-                           administrator_name="Admin", administrator_password=PASSWORD, bootstrap_secret=secret)
+                           administrator_name="Admin", administrator_password=PASSWORD, bootstrap_secret=bootstrap_secret())
         self.ids["tenant"] = answer.tenant.id
         self.key = key
         self.admin.token = self.sign_in(f"admin@{key}.example.com").access_token
@@ -460,13 +450,6 @@ def title(name):
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def secrets(n):
-    made = [uuid.uuid4().hex for _ in range(n)]
-    with open(os.environ["BOOTSTRAP_FILE"], "a", encoding="utf-8") as f:
-        f.write("\n" + "\n".join(made) + "\n")
-    return made
-
-
 def chosen(names):
     """The methods to check: those of the named services, or all; calls between services are no API."""
     found = [m for m in METHODS if m.split(".")[1] != "internal" and (not names or m.split(".")[1] in names)]
@@ -476,8 +459,7 @@ def chosen(names):
 
 
 def main():
-    first, second = secrets(2)
-    a, b = Records("alpha", first), Records("beta", second)
+    a, b = Records("alpha"), Records("beta")
     a.must(IDENTITY + "CreateUser", user={"email": "powerless@example.com", "display_name": "Powerless", "password": PASSWORD})
     kept = a.ids["session"]
     powerless = a.sign_in("powerless@example.com").access_token
@@ -490,7 +472,7 @@ def main():
         for check in (check_no_token, check_no_permission, check_foreign_id, check_required, check_too_long, check_bad_text, check_hostile_wire, check_request_id,
                       check_nothing_breaks):
             check(path, a, callers)
-    sys.exit(1 if results["failed"] else 0)
+    finish()
 
 
 if __name__ == "__main__":

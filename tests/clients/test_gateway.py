@@ -6,29 +6,18 @@ of its service Hidden are not in the reflection and go through the pump. Everyth
 import os
 import queue
 import subprocess
-import sys
+import socket
 import threading
-import time
-import uuid
 from concurrent import futures
 
 import grpc
 from google.protobuf import descriptor_pb2
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import crmpb  # noqa: E402
+import crmpb
+from office import CRM, Code, Office, finish, report, until
 
-CRM = crmpb.Crm(os.path.join(os.environ["CRM_BUILD"], "gen/all.pb"))
-Code = grpc.StatusCode
 PACKAGE = "crm.echo.v1"
 BIG = os.urandom(3 * 1024 * 1024)
-failed = 0
-
-
-def report(fine, name, why=""):
-    global failed
-    failed += not fine
-    print(f"{'ok' if fine else 'not ok'} - {name}{'' if fine else ': ' + str(why)}", flush=True)
 
 
 # ---- the upstream ----
@@ -152,14 +141,13 @@ class Gateway:
 
     def wait_until_serving(self):
         check = self.channel.unary_unary("/grpc.health.v1.Health/Check")
-        for _ in range(200):
+
+        def serves():
             try:
-                if check(b"", timeout=5, wait_for_ready=True) == b"\x08\x01":
-                    return
+                return check(b"", timeout=5, wait_for_ready=True) == b"\x08\x01"
             except grpc.RpcError:
-                pass
-            time.sleep(0.05)
-        raise AssertionError("the gateway does not serve")
+                return False
+        until(serves, 20, "the gateway serves")
 
     def stop(self):
         self.channel.close()
@@ -168,21 +156,9 @@ class Gateway:
 
 
 def free_port():
-    import socket
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
-
-
-def sign_in():
-    secret = uuid.uuid4().hex
-    with open(os.environ["BOOTSTRAP_FILE"], "a", encoding="utf-8") as f:
-        f.write(f"\n{secret}\n")
-    client = CRM.client(os.environ["IDENTITY_ADDR"])
-    service = "crm.identity.v1.IdentityService/"
-    client.call(service + "CreateTenant", tenant={"key": "edge", "display_name": "Edge"}, administrator_email="a@example.com", administrator_name="A",
-                administrator_password="a password of length", bootstrap_secret=secret)
-    return client.call(service + "Authenticate", password={"tenant_key": "edge", "email": "a@example.com", "password": "a password of length"}).access_token
 
 
 # ---- the checks ----
@@ -270,10 +246,7 @@ def check_cancel(caller, upstream):
         upstream.metadata = {}
         method = caller.method(name)
         call = method.future(request, metadata=caller.metadata(), timeout=30) if request is not None else method(iter(queue.Queue().get, None), metadata=caller.metadata(), timeout=30)
-        for _ in range(500):
-            if upstream.metadata:
-                break
-            time.sleep(0.01)
+        until(lambda: upstream.metadata, 5, f"{name} reaches the service")
         call.cancel()
         report(upstream.cancelled.wait(5), f"cancelling {name} reaches the service")
 
@@ -312,7 +285,7 @@ def check_upstream_down(gateway, upstream, token):
 
 
 def main():
-    token = sign_in()
+    token = Office("edge").admin.client.token
     upstream = Upstream()
     gateway = Gateway(upstream.port)
     direct = grpc.insecure_channel(f"127.0.0.1:{upstream.port}", options=[("grpc.max_receive_message_length", -1)])
@@ -332,7 +305,7 @@ def main():
     check_limits(upstream)
     check_upstream_down(gateway, upstream, token)
     report(gateway.stop() == 0, "SIGTERM ends the gateway with status 0")
-    sys.exit(1 if failed else 0)
+    finish()
 
 
 if __name__ == "__main__":
