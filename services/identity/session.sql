@@ -41,9 +41,12 @@ WHERE s.tenant_id = :call.tenant_id AND s.revoke_time IS NULL
 	AND (s.user_id = :user_id::uuid OR s.api_key_id = :api_key_id::uuid) AND s.id IS DISTINCT FROM :except_id::uuid;
 
 -- An attempt counts from before the password is looked at, so that many at once do not slip through; it is taken back when it succeeds.
+-- One at a time on an account: two side by side would not see each other, and both be the last one allowed.
 -- lint: no-tenant an attempt may name a tenant that does not exist
 -- name: attempt_insert :must SignInAttempt
-INSERT INTO sign_in_attempt (id, account, address, time) VALUES (:id::uuid, :account, :address, now());
+INSERT INTO sign_in_attempt (id, account, address, time)
+SELECT :id::uuid, :account::bytea, :address, now()
+FROM pg_advisory_xact_lock(hashtextextended(encode(:account::bytea, 'hex'), 0));
 
 -- lint: no-tenant as above
 -- name: attempt_count :one SignInAttempt -> SignInCount
