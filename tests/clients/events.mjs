@@ -12,6 +12,7 @@ const connection = await connect({
 
 const say = (message) => console.log(JSON.stringify({
 	seq: message.seq, subject: message.subject, id: message.headers?.get("Nats-Msg-Id") ?? "", attempt: message.info.redeliveryCount,
+	payload: Buffer.from(message.data).toString("base64"),
 }));
 
 async function consumer(settings) {
