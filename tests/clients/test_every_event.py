@@ -208,6 +208,8 @@ class Tenant(Records):
     def __init__(self, key):
         super().__init__(key)
         self.administrator = self.must(IDENTITY + "ListSessions").sessions[0].user_id
+        # the other services have heard of everybody who may own something
+        until(lambda: self.make("crm.contacts.v1.ContactsService/CreateContact"), 10, "contacts knows the users")
 
     def client(self, path):
         return CRM.client(os.environ[path.split(".")[1].upper() + "_ADDR"], self.admin.token)
