@@ -81,19 +81,24 @@ static const char *find_event(struct service_process *p, const char *event)
 	return strstr(service_process_log(p), name);
 }
 
-bool service_process_wait_event(struct service_process *p, const char *event)
+bool service_process_wait_log(struct service_process *p, const char *text)
 {
 	int64_t until = clock_mono_us() + PATIENCE_US;
 
 	for (;;) {
 		bool is_over = has_ended(p) || clock_mono_us() >= until;
 
-		if (find_event(p, event))
+		if (strstr(service_process_log(p), text))
 			return true;
 		if (is_over)
 			return false;
 		(void)usleep(POLL_US); /* cut short, we look earlier */
 	}
+}
+
+bool service_process_wait_event(struct service_process *p, const char *event)
+{
+	return service_process_wait_log(p, arena_printf(p->arena, "\"event\":\"%s\"", event));
 }
 
 static int port_in(struct service_process *p, const char *event)

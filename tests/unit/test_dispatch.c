@@ -315,12 +315,9 @@ static void secrets(struct rpc_client_fixture *f)
 }
 static void internals_go_to_the_log_and_nowhere_else(void **state)
 {
-	const char *log;
-
 	in_client(state, secrets);
-	log = service_process_log(*state);
-	assert_non_null(strstr(log, "SELECT 42"));
-	assert_non_null(strstr(log, "\"request_id\":\"find-me\""));
+	assert_true(service_process_wait_log(*state, "SELECT 42"));
+	assert_true(service_process_wait_log(*state, "\"request_id\":\"find-me\""));
 }
 
 static void bugs(struct rpc_client_fixture *f)
