@@ -65,11 +65,6 @@ void auth_add_key(struct auth *a, const char *kid, struct str public_key, int64_
 	service_health_changed(a->service);
 }
 
-bool auth_has_keys(const struct auth *a)
-{
-	return keys_exist(a->keys);
-}
-
 bool auth_is_ready(const struct auth *a)
 {
 	return !keys_are_asked_for(a->keys) || keys_exist(a->keys);

@@ -41,4 +41,3 @@ void auth_revoke(struct auth *a, const char *session_id); /* at once, in this pr
 enum status auth_check(struct auth *a, struct arena *arena, struct str authorization, const struct principal **ret, const char **ret_why) MUST_CHECK;
 enum level principal_level(const struct principal *p, struct str permission);
 bool grant_matches(const char *pattern, struct str permission); /* "contacts.*" covers "contacts.contacts.read"; "*" covers all */
-bool auth_has_keys(const struct auth *a);

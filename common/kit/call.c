@@ -234,6 +234,11 @@ enum status call_reply(struct call *call, const void *msg)
 	return call_reply_wire(call, pb_pack(call->arena, msg));
 }
 
+struct db_args call_args(const struct call *call, const void *input)
+{
+	return (struct db_args){ .input = input, .call = call->scope };
+}
+
 /* ---- time ---- */
 
 int64_t timestamp_us(const Google__Protobuf__Timestamp *t)

@@ -79,10 +79,12 @@ enum status call_send_wire(struct call *call, struct str wire) MUST_CHECK;
 
 /* The level at which the caller holds a permission, LEVEL_NONE if not at all. */
 enum level call_level(const struct call *call, const char *permission);
-/* A scope like the call's own, but at the level of another permission. PERMISSION_DENIED if the caller does not hold it. */
-enum status call_scope(struct call *call, const char *permission, const Crm__CallScope **ret) MUST_CHECK;
 /* Whether a record of this owner and team is within the call's scope. */
 bool call_reaches(const struct call *call, const char *owner_id, const char *team_id);
+
+/* What a statement reads: :call.* from the call's scope, all other parameters from input. */
+struct db_args;
+struct db_args call_args(const struct call *call, const void *input);
 
 /* The time of the call, wall clock. */
 int64_t call_now_us(const struct call *call);

@@ -116,7 +116,7 @@ static enum status is_known(struct call *call, bool *ret)
 	key.consumer = call->inbox_consumer;
 	key.event_id = call->inbox_event_id;
 	key.resource = call->inbox_resource ? call->inbox_resource : "";
-	TRY(db_read(call->service->db, call->arena, &sql_inbox_get, (struct db_args){ .input = &key, .call = call->scope }, &rows));
+	TRY(db_read(call->service->db, call->arena, &sql_inbox_get, call_args(call, &key), &rows));
 	TRY(db_row_message(call->arena, rows, 0, &found));
 	*ret = *found->event_id || (call->inbox_resource && found->revision >= call->inbox_revision);
 	return ST_OK;

@@ -234,7 +234,7 @@ static enum status read_rows(const struct page *p, struct db_rows **ret)
 	for (size_t i = 0; !p->is_first && i < p->order.n; i++)
 		values[n++] = p->after[i];
 	struct db_page_args args = { .filter = where(p), .order = order_sql(p), .limit = p->size + 1, .n_values = n, .values = values };
-	struct db_args in = { .input = p->spec->input ? p->spec->input : call->request, .call = call->scope };
+	struct db_args in = call_args(call, p->spec->input ? p->spec->input : call->request);
 	enum status st = db_read_page(call->service->db, call->arena, p->spec->statement, in, &args, ret);
 	return st == ST_OK ? st : call_fail_db(call, &(struct db_error){ .status = st });
 }

@@ -19,7 +19,7 @@ static enum status read_one(struct call *call, const struct resource *r, const c
 	key.with_deleted = with_deleted;
 	if (!*id)
 		return call_fail(call, ST_INVALID_ARGUMENT, field, "is required");
-	enum status st = db_read(call->service->db, call->arena, r->get, (struct db_args){ .input = &key, .call = call->scope }, ret);
+	enum status st = db_read(call->service->db, call->arena, r->get, call_args(call, &key), ret);
 	return st == ST_OK ? st : load_failed(call, r, st, field, id);
 }
 

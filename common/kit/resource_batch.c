@@ -42,7 +42,7 @@ static enum status read_many(struct call *call, const struct resource *r, size_t
 	Crm__RowKeys keys = CRM__ROW_KEYS__INIT;
 	keys.n_ids = n;
 	keys.ids = ids;
-	enum status st = db_read(call->service->db, call->arena, r->get_many, (struct db_args){ .input = &keys, .call = call->scope }, ret);
+	enum status st = db_read(call->service->db, call->arena, r->get_many, call_args(call, &keys), ret);
 	return st == ST_OK ? st : call_fail_db(call, &(struct db_error){ .status = st });
 }
 

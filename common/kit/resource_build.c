@@ -5,7 +5,7 @@
 #include "kit/resource_private.h"
 #include "kit/service.h"
 
-const struct pb_message *resource_schema(const struct call *call, const struct resource *r)
+static const struct pb_message *schema_of(const struct call *call, const struct resource *r)
 {
 	const struct pb_message *m = pb_schema_message(call->service->schema, r->type->name);
 	assert(m); /* the embedded descriptors hold every resource of the service */
@@ -34,7 +34,7 @@ static enum status validate(struct call *call, const struct resource *r, const v
 {
 	struct pb_violations v = { .n = 0 };
 	struct str wire = pb_pack(call->arena, msg);
-	if (pb_validate(call->arena, resource_schema(call, r), wire, PB_VALIDATE_RULES, &v) != ST_OK)
+	if (pb_validate(call->arena, schema_of(call, r), wire, PB_VALIDATE_RULES, &v) != ST_OK)
 		return call_fail_violations(call, &v, arena_printf(call->arena, "%s.", r->name));
 	*ret_wire = wire;
 	return ST_OK;
@@ -64,7 +64,7 @@ static void set_revision(struct call *call, void *msg, int64_t revision)
 static enum status add(struct call *call, const struct resource *r, struct db_batch *b, const struct db_statement *s, const void *before,
 	const void *row, const void *after)
 {
-	(void)db_batch_add(b, s, (struct db_args){ .input = row, .call = call->scope });
+	(void)db_batch_add(b, s, call_args(call, row));
 	return r->also ? r->also(call, b, before, after) : ST_OK;
 }
 
@@ -95,7 +95,7 @@ static enum status put_update(struct call *call, const struct resource *r, const
 
 static void stamp_new(struct call *call, const struct resource *r, void *msg)
 {
-	pb_clear_output_only(resource_schema(call, r), msg);
+	pb_clear_output_only(schema_of(call, r), msg);
 	pb_set_string(msg, "id", uuid_v7_text(call->arena));
 	set_revision(call, msg, 1);
 	pb_set_message(msg, "create_time", pb_get_message(msg, "update_time"));
@@ -170,7 +170,7 @@ static enum status refuse_if_changed(struct call *call, const struct resource *r
 
 static enum status implied_mask(struct call *call, const struct resource *r, const void *before, const void *src, struct mask *ret)
 {
-	const struct pb_message *m = resource_schema(call, r);
+	const struct pb_message *m = schema_of(call, r);
 	char **set;
 	size_t n = pb_mask_of(call->arena, src, &set);
 	ret->paths = arena_new_array(call->arena, char *, n);
@@ -190,7 +190,7 @@ static enum status explicit_mask(struct call *call, const struct resource *r, co
 {
 	struct pb_violations v = { .n = 0 };
 	char **paths = (char **)given->paths;
-	if (pb_mask_check(call->arena, resource_schema(call, r), paths, given->n_paths, &v) != ST_OK)
+	if (pb_mask_check(call->arena, schema_of(call, r), paths, given->n_paths, &v) != ST_OK)
 		return call_fail_violations(call, &v, "");
 	ret->paths = arena_new_array(call->arena, char *, given->n_paths);
 	for (size_t i = 0; i < given->n_paths; i++)
@@ -202,7 +202,7 @@ static enum status explicit_mask(struct call *call, const struct resource *r, co
 enum status resource_apply_mask(struct call *call, const char *name, void *dst, const void *src, const Google__Protobuf__FieldMask *mask)
 {
 	const struct resource r = { .name = name, .type = ((const ProtobufCMessage *)dst)->descriptor };
-	const struct pb_message *m = resource_schema(call, &r);
+	const struct pb_message *m = schema_of(call, &r);
 	struct mask paths = { .n = 0 };
 	void *input = pb_dup(call->arena, src);
 	pb_clear_output_only(m, input);
@@ -221,12 +221,12 @@ static enum status apply(struct call *call, const struct resource *r, const void
 	const Google__Protobuf__FieldMask *given = has_field(request, "update_mask") ? pb_get_message(request, "update_mask") : NULL;
 	void *src = pb_dup(call->arena, pb_get_message(request, r->name));
 	void *after = pb_dup(call->arena, before);
-	pb_clear_output_only(resource_schema(call, r), src);
+	pb_clear_output_only(schema_of(call, r), src);
 	if (given && given->n_paths > 0)
 		TRY(explicit_mask(call, r, given, &mask));
 	else
 		TRY(implied_mask(call, r, before, src, &mask));
-	pb_mask_apply(call->arena, resource_schema(call, r), after, src, mask.paths, mask.n);
+	pb_mask_apply(call->arena, schema_of(call, r), after, src, mask.paths, mask.n);
 	pb_set_string(after, "etag", pb_get_string(before, "etag")); /* "*" takes it over as well */
 	*ret_after = after;
 	return ST_OK;

@@ -33,5 +33,3 @@ const char *same_case(struct arena *a, const char *id);
 
 /* Rights and defaults of owner and team. before is NULL on creation. */
 enum status owner_settle(struct call *call, const struct resource *r, const void *before, void *after) MUST_CHECK;
-
-const struct pb_message *resource_schema(const struct call *call, const struct resource *r);

@@ -42,16 +42,6 @@ enum level call_level(const struct call *call, const char *permission)
 	return call->principal ? principal_level(call->principal, str_c(permission)) : LEVEL_NONE;
 }
 
-enum status call_scope(struct call *call, const char *permission, const Crm__CallScope **ret)
-{
-	enum level level = call_level(call, permission);
-
-	if (level == LEVEL_NONE)
-		return call_fail_permission(call, permission);
-	*ret = scope_new(call->arena, call->principal, level, call_now_us(call));
-	return ST_OK;
-}
-
 enum status call_fail_permission(struct call *call, const char *permission)
 {
 	return call_fail_reason(call, ST_PERMISSION_DENIED, "PERMISSION_MISSING", NULL,

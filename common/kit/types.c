@@ -69,8 +69,3 @@ void types_done(struct service *s)
 	map_done(&s->p->types);
 	mem_free(s->p->type_list);
 }
-
-const ProtobufCMessageDescriptor *service_type(const struct service *s, const char *name)
-{
-	return map_get(&s->p->types, str_c(name));
-}

@@ -211,7 +211,7 @@ static enum status find_answer(struct call *call, Crm__IdempotencyRow **ret)
 	Crm__IdempotencyRow key = CRM__IDEMPOTENCY_ROW__INIT;
 	struct db_batch *b = db_batch_new(call->service->db, call->arena); /* where the writes go, which a read lane may lag behind */
 	key.request_id = call->request_id;
-	size_t at = db_batch_add(b, &sql_idempotency_get, (struct db_args){ .input = &key, .call = call->scope });
+	size_t at = db_batch_add(b, &sql_idempotency_get, call_args(call, &key));
 	db_batch_idempotent(b);
 	TRY(db_write(call->service->db, call->arena, b, NULL));
 	const struct db_rows *rows = db_batch_rows(b, at);

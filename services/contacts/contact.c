@@ -62,7 +62,7 @@ static enum status write_keys(struct call *call, struct db_batch *b, const void 
 	keys.contact_id = ((const Crm__Contact *)after)->id;
 	if (same_keys(old, n_old, new, keys.n_keys))
 		return ST_OK;
-	const struct db_args args = { .input = &keys, .call = call->scope };
+	const struct db_args args = call_args(call, &keys);
 	if (n_old > 0)
 		(void)db_batch_add(b, &sql_contact_keys_delete, args); /* its place in the batch does not matter */
 	if (keys.n_keys > 0)
@@ -108,5 +108,5 @@ enum status export_contacts(struct call *call)
 	if (filter_parse(call->arena, str_c(q->filter), fields, pb_schema_message(call->service->schema, "crm.contacts.v1.Contact"), db_first_param(s), &f, &why) != ST_OK)
 		return call_fail(call, ST_INVALID_ARGUMENT, "filter", "%s", why);
 	const struct db_page_args page = { .filter = f.sql, .order = "c.id", .limit = INT64_MAX, .n_values = f.n_values, .values = f.values };
-	return db_stream(call->service->db, call->arena, s, (struct db_args){ .input = q, .call = call->scope }, &page, send_portion, call);
+	return db_stream(call->service->db, call->arena, s, call_args(call, q), &page, send_portion, call);
 }

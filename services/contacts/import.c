@@ -102,7 +102,7 @@ static enum status find_known(struct import *im)
 			q.keys[q.n_keys++] = m->organization_key;
 	}
 	struct db_rows *rows;
-	TRY(db_read(im->call->service->db, im->arena, &sql_import_find, (struct db_args){ .input = &q, .call = im->call->scope }, &rows));
+	TRY(db_read(im->call->service->db, im->arena, &sql_import_find, call_args(im->call, &q), &rows));
 	for (size_t i = 0; i < db_count(rows); i++)
 		(void)map_set(im->ids, str_c(db_text(rows, i, "key")), arena_strdup(im->arena, db_text(rows, i, "resource_id"))); /* nothing replaced matters */
 	return ST_OK;
@@ -122,7 +122,7 @@ static void link_organization(struct import *im, const struct row *r, const char
 	f->organization_id = organization_id;
 	f->title = r->m->title;
 	f->primary = true;
-	(void)db_batch_add(b, &sql_affiliation_insert, (struct db_args){ .input = f, .call = im->call->scope }); /* no rows are read */
+	(void)db_batch_add(b, &sql_affiliation_insert, call_args(im->call, f)); /* no rows are read */
 	*ret = (struct change){ .entity = "affiliation", .verb = "created", .id = f->id, .revision = 1, .after = f };
 }
 
@@ -174,7 +174,7 @@ static enum status add_row(struct import *im, struct row *r, struct db_batch *b,
 	key.key = r->m->key;
 	key.is_organization = is_organization;
 	key.resource_id = r->verdict.id;
-	(void)db_batch_add(b, &sql_import_key_insert, (struct db_args){ .input = &key, .call = im->call->scope }); /* no rows are read */
+	(void)db_batch_add(b, &sql_import_key_insert, call_args(im->call, &key)); /* no rows are read */
 	(void)map_set(im->ids, str_c(r->m->key), (void *)(uintptr_t)r->verdict.id); /* later rows may name it; taken back if the write fails */
 	return ST_OK;
 }

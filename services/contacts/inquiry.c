@@ -8,11 +8,6 @@
 
 enum { TRIES = 5 };
 
-static struct db_args args_of(const struct call *call, const void *input)
-{
-	return (struct db_args){ .input = input, .call = call->scope };
-}
-
 static enum status prepare(struct call *call, Crm__Inquiry *q, Crm__ContactKeys *keys)
 {
 	if (!*q->from_email && !*q->from_phone)
@@ -41,7 +36,7 @@ static enum status prepare(struct call *call, Crm__Inquiry *q, Crm__ContactKeys 
 static enum status find_contact(struct call *call, const Crm__ContactKeys *keys, const char **ret_id)
 {
 	struct db_rows *rows;
-	const enum status s = db_read(call->service->db, call->arena, &sql_inquiry_find_contact, args_of(call, keys), &rows);
+	const enum status s = db_read(call->service->db, call->arena, &sql_inquiry_find_contact, call_args(call, keys), &rows);
 	if (s == ST_OK)
 		*ret_id = db_text(rows, 0, "contact_id");
 	else if (s == ST_NOT_FOUND)
@@ -78,7 +73,7 @@ static enum status create_sender(struct call *call, struct db_batch *b, Crm__Inq
 	Crm__Contact *c = sender(call, q);
 	TRY(resource_prepare_create(call, &contact_resource, c, b, ret));
 	q->contact_id = keys->contact_id = c->id;
-	(void)db_batch_add(b, &sql_inquiry_sender_insert, args_of(call, keys)); /* no rows are read */
+	(void)db_batch_add(b, &sql_inquiry_sender_insert, call_args(call, keys)); /* no rows are read */
 	return ST_OK;
 }
 
@@ -90,7 +85,7 @@ static enum status try_submit(struct call *call, Crm__Inquiry *q, Crm__ContactKe
 	TRY(find_contact(call, keys, &q->contact_id));
 	if (!*q->contact_id)
 		TRY(create_sender(call, b, q, keys, &changes[n++]));
-	(void)db_batch_add(b, &sql_inquiry_insert, args_of(call, q)); /* no rows are read */
+	(void)db_batch_add(b, &sql_inquiry_insert, call_args(call, q)); /* no rows are read */
 	changes[n++] = (struct change){ .entity = "inquiry", .verb = "received", .id = q->id, .revision = 1, .after = q };
 	return call_try_write(call, b, changes, n, q, ret);
 }
@@ -101,7 +96,7 @@ static enum status reply_stored(struct call *call, const Crm__Inquiry *q)
 	m.channel = q->channel;
 	m.channel_message_id = q->channel_message_id;
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_inquiry_by_message, args_of(call, &m), &rows));
+	TRY(db_read(call->service->db, call->arena, &sql_inquiry_by_message, call_args(call, &m), &rows));
 	struct buf wire = buf_new(call->arena, 0);
 	db_row_wire(rows, 0, &wire);
 	return call_reply_wire(call, buf_str(&wire));
@@ -133,7 +128,7 @@ enum status get_inquiry(struct call *call)
 	Crm__RowKey key = CRM__ROW_KEY__INIT;
 	key.id = q->id;
 	struct db_rows *rows;
-	const enum status s = db_read(call->service->db, call->arena, &sql_inquiry_get, args_of(call, &key), &rows);
+	const enum status s = db_read(call->service->db, call->arena, &sql_inquiry_get, call_args(call, &key), &rows);
 	if (s == ST_NOT_FOUND)
 		return call_fail(call, s, "id", "there is no inquiry '%s'", q->id);
 	TRY(s);
@@ -170,7 +165,7 @@ enum status answer_inquiries(struct call *call, struct db_batch *b, const char *
 	answer.contact_id = contact_id;
 	answer.time = pb_dup(call->arena, time);
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_inquiry_unanswered, args_of(call, &answer), &rows));
+	TRY(db_read(call->service->db, call->arena, &sql_inquiry_unanswered, call_args(call, &answer), &rows));
 	for (size_t i = 0; i < db_count(rows) && i < ANSWERS_MAX; i++) {
 		Crm__Inquiry *before, *after;
 		TRY(db_row_message(call->arena, rows, i, &before));
@@ -178,7 +173,7 @@ enum status answer_inquiries(struct call *call, struct db_batch *b, const char *
 		after->state = CRM__INQUIRY__STATE__STATE_ANSWERED;
 		after->first_response_time = answer.time;
 		answer.id = before->id;
-		(void)db_batch_add(b, &sql_inquiry_answer, args_of(call, &answer)); /* no rows are read */
+		(void)db_batch_add(b, &sql_inquiry_answer, call_args(call, &answer)); /* no rows are read */
 		changes[(*n_changes)++] = (struct change){ .entity = "inquiry", .verb = "answered", .id = after->id, .revision = 2, .before = before, .after = after };
 	}
 	return ST_OK;

@@ -23,7 +23,7 @@ static enum status reply_logged(struct call *call, const Crm__Interaction *i)
 	m.channel = i->channel;
 	m.channel_message_id = i->channel_message_id;
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_interaction_by_message, (struct db_args){ .input = &m, .call = call->scope }, &rows));
+	TRY(db_read(call->service->db, call->arena, &sql_interaction_by_message, call_args(call, &m), &rows));
 	Crm__Interaction *stored;
 	TRY(db_row_message(call->arena, rows, 0, &stored));
 	TRY(check_parties(call, stored)); /* what the caller may not see is not shown */
@@ -42,7 +42,7 @@ enum status log_interaction(struct call *call)
 	TRY(check_parties(call, i));
 
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
-	(void)db_batch_add(b, &sql_interaction_insert, (struct db_args){ .input = i, .call = call->scope }); /* no rows are read */
+	(void)db_batch_add(b, &sql_interaction_insert, call_args(call, i)); /* no rows are read */
 	struct change *changes = arena_new_array(call->arena, struct change, 1 + ANSWERS_MAX);
 	changes[0] = (struct change){ .entity = "interaction", .verb = "logged", .id = i->id, .revision = 1, .after = i };
 	size_t n = 1;

@@ -54,7 +54,7 @@ enum status search_contacts(struct call *call)
 	else if (looks_like_phone(text))
 		prepare_phone(call, q, text, &s);
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_contact_search, (struct db_args){ .input = &s, .call = call->scope }, &rows));
+	TRY(db_read(call->service->db, call->arena, &sql_contact_search, call_args(call, &s), &rows));
 	struct buf reply = buf_new(call->arena, 0);
 	for (size_t i = 0; i < db_count(rows); i++) {
 		struct buf row = buf_new(call->arena, 0);

@@ -77,7 +77,7 @@ static enum status load_user(struct call *call, const char *user_id, Crm__LoginU
 	key.tenant_id = call->scope->tenant_id;
 	key.user_id = user_id;
 	struct db_rows *rows;
-	const enum status s = db_read(call->service->db, call->arena, &sql_login_by_id, (struct db_args){ .input = &key, .call = call->scope }, &rows);
+	const enum status s = db_read(call->service->db, call->arena, &sql_login_by_id, call_args(call, &key), &rows);
 	if (s == ST_NOT_FOUND)
 		return call_fail(call, s, "user_id", "there is no user '%s'", user_id);
 	TRY(s);
@@ -110,7 +110,7 @@ enum status explain_access(struct call *call)
 	Crm__LoginUser *u;
 	TRY(load_user(call, key.id, &u));
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_role_of_user, (struct db_args){ .input = &key, .call = call->scope }, &rows));
+	TRY(db_read(call->service->db, call->arena, &sql_role_of_user, call_args(call, &key), &rows));
 	Crm__ExplainAccessResponse r = CRM__EXPLAIN_ACCESS_RESPONSE__INIT;
 	for (size_t i = 0; i < db_count(rows); i++) {
 		Crm__Role *role;

@@ -14,11 +14,6 @@
 static const int64_t REUSE_GRACE_US = 10 * 1000000LL;
 static const char SEAL_CONTEXT[] = "refresh token";
 
-static struct db_args args_of(const struct call *call, const void *input)
-{
-	return (struct db_args){ .input = input, .call = call->scope };
-}
-
 void call_act_as(struct call *call, const char *tenant_id, const char *user_id)
 {
 	Crm__CallScope *scope = pb_dup(call->arena, call->scope);
@@ -77,7 +72,7 @@ static enum status refuse(struct call *call)
 static enum status find_user(struct call *call, const struct db_statement *by, const Crm__LoginKey *key, Crm__LoginUser **ret)
 {
 	struct db_rows *rows;
-	const enum status s = db_read(call->service->db, call->arena, by, args_of(call, key), &rows);
+	const enum status s = db_read(call->service->db, call->arena, by, call_args(call, key), &rows);
 	*ret = NULL;
 	if (s == ST_NOT_FOUND)
 		return ST_OK;
@@ -162,7 +157,7 @@ enum status authenticate(struct call *call)
 	r.refresh_token = refresh_token(call, s);
 	r.session = public_session(call, s);
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
-	(void)db_batch_add(b, &sql_session_insert, args_of(call, s)); /* no rows are read */
+	(void)db_batch_add(b, &sql_session_insert, call_args(call, s)); /* no rows are read */
 	const struct change change = { .entity = "session", .verb = "created", .id = s->id, .revision = 1, .after = r.session };
 	return call_write(call, b, &change, 1, &r);
 }
@@ -174,7 +169,7 @@ static enum status load_session(struct call *call, const char *id, Crm__SessionR
 	Crm__RowKey key = CRM__ROW_KEY__INIT;
 	key.id = id;
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_session_get, args_of(call, &key), &rows));
+	TRY(db_read(call->service->db, call->arena, &sql_session_get, call_args(call, &key), &rows));
 	return db_row_message(call->arena, rows, 0, ret);
 }
 
@@ -183,7 +178,7 @@ static enum status write_revocation(struct call *call, Crm__SessionRow *s, const
 	const Crm__Session *before = public_session(call, s);
 	s->revoke_time = call_timestamp(call->arena, call_now_us(call));
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
-	(void)db_batch_add(b, &sql_session_revoke, args_of(call, s)); /* no rows are read */
+	(void)db_batch_add(b, &sql_session_revoke, call_args(call, s)); /* no rows are read */
 	const struct change change = { .entity = "session", .verb = "revoked", .id = s->id, .revision = 2, .before = before, .after = public_session(call, s) };
 	struct db_error e;
 	const enum status st = call_try_write(call, b, &change, 1, response, &e);
@@ -222,7 +217,7 @@ static enum status reply_refreshed(struct call *call, const Crm__LoginUser *user
 		s->refresh_time = call_timestamp(call->arena, call_now_us(call));
 		s->expire_time = call_timestamp(call->arena, call_now_us(call) + identity_settings.refresh_ms * 1000);
 		struct db_batch *b = db_batch_new(call->service->db, call->arena);
-		(void)db_batch_add(b, &sql_session_refresh, args_of(call, s)); /* no rows are read */
+		(void)db_batch_add(b, &sql_session_refresh, call_args(call, s)); /* no rows are read */
 		TRY(db_write(call->service->db, call->arena, b, NULL));
 	}
 	r.access_token = str_dup(call->arena, token);
@@ -313,8 +308,8 @@ enum status end_sessions(struct call *call, struct db_batch *b, const char *user
 	end.api_key_id = api_key_id;
 	end.time = call_timestamp(call->arena, call_now_us(call));
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_session_to_end, args_of(call, &end), &rows));
-	(void)db_batch_add(b, &sql_session_end, args_of(call, &end)); /* no rows are read */
+	TRY(db_read(call->service->db, call->arena, &sql_session_to_end, call_args(call, &end), &rows));
+	(void)db_batch_add(b, &sql_session_end, call_args(call, &end)); /* no rows are read */
 	for (size_t i = 0; i < db_count(rows); i++) {
 		Crm__Session *before, *after;
 		TRY(db_row_message(call->arena, rows, i, &before));

@@ -5,11 +5,6 @@
 #include "adapters/crypto/crypto.h"
 #include "base/uuid.h"
 
-static struct db_args args_of(const struct call *call, const void *input)
-{
-	return (struct db_args){ .input = input, .call = call->scope };
-}
-
 /* ---- CreateTenant ---- */
 
 struct role_template {
@@ -100,8 +95,8 @@ static void add_user(struct call *call, struct db_batch *b, Crm__User *u, const 
 	roles.n_role_ids = u->n_role_ids;
 	roles.role_ids = u->role_ids;
 	u->password = hash;
-	(void)db_batch_add(b, &sql_user_insert, args_of(call, u)); /* no rows are read */
-	(void)db_batch_add(b, &sql_user_roles_insert, args_of(call, &roles));
+	(void)db_batch_add(b, &sql_user_insert, call_args(call, u)); /* no rows are read */
+	(void)db_batch_add(b, &sql_user_roles_insert, call_args(call, &roles));
 	u->password = "";
 }
 
@@ -139,13 +134,13 @@ enum status create_tenant(struct call *call)
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
 	struct change changes[2 + N_TEMPLATES];
 	size_t n = 0;
-	(void)db_batch_add(b, &sql_bootstrap_use, args_of(call, &use)); /* no rows are read, here and below */
-	(void)db_batch_add(b, &sql_tenant_insert, args_of(call, t));
+	(void)db_batch_add(b, &sql_bootstrap_use, call_args(call, &use)); /* no rows are read, here and below */
+	(void)db_batch_add(b, &sql_tenant_insert, call_args(call, t));
 	changes[n++] = change_of("tenant", t->id, t);
 	const char *administrator_role = NULL;
 	for (size_t i = 0; i < N_TEMPLATES; i++) {
 		Crm__Role *r = role_from(call, &templates[i], now);
-		(void)db_batch_add(b, &sql_role_insert, args_of(call, r));
+		(void)db_batch_add(b, &sql_role_insert, call_args(call, r));
 		changes[n++] = change_of("role", r->id, r);
 		administrator_role = i == 0 ? r->id : administrator_role;
 	}
@@ -163,7 +158,7 @@ enum status create_tenant(struct call *call)
 static enum status load_tenant(struct call *call, Crm__Tenant **ret)
 {
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_tenant_get, args_of(call, NULL), &rows));
+	TRY(db_read(call->service->db, call->arena, &sql_tenant_get, call_args(call, NULL), &rows));
 	return db_row_message(call->arena, rows, 0, ret);
 }
 
@@ -187,7 +182,7 @@ enum status update_tenant(struct call *call)
 	after->etag = arena_printf(call->arena, "%lld", (long long)after->revision);
 	after->update_time = call_timestamp(call->arena, call_now_us(call));
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
-	(void)db_batch_add(b, &sql_tenant_update, args_of(call, after)); /* no rows are read */
+	(void)db_batch_add(b, &sql_tenant_update, call_args(call, after)); /* no rows are read */
 	const struct change change = { .entity = "tenant", .verb = "updated", .id = after->id, .revision = after->revision, .before = before, .after = after };
 	return call_write(call, b, &change, 1, after);
 }

@@ -8,11 +8,6 @@
 #include "base/clock.h"
 #include "base/uuid.h"
 
-static struct db_args args_of(const struct call *call, const void *input)
-{
-	return (struct db_args){ .input = input, .call = call->scope };
-}
-
 /* Attempts on accounts that do not exist count too, so the table holds a digest, not what a stranger typed. */
 static ProtobufCBinaryData account_of(struct arena *a, const char *tenant_key, const char *email)
 {
@@ -29,7 +24,7 @@ static enum status take_back(struct call *call, const char *id)
 	Crm__SignInAttempt own = CRM__SIGN_IN_ATTEMPT__INIT;
 	own.id = id;
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
-	(void)db_batch_add(b, &sql_attempt_forget, args_of(call, &own)); /* no rows are read */
+	(void)db_batch_add(b, &sql_attempt_forget, call_args(call, &own)); /* no rows are read */
 	return db_write(call->service->db, call->arena, b, NULL);
 }
 
@@ -41,8 +36,8 @@ enum status throttle_enter(struct call *call, const char *tenant_key, const char
 	attempt->address = call->address;
 	attempt->since = call_timestamp(call->arena, call_now_us(call) - identity_settings.throttle_ms * 1000);
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
-	(void)db_batch_add(b, &sql_attempt_insert, args_of(call, attempt)); /* no rows are read */
-	const size_t counted = db_batch_add(b, &sql_attempt_count, args_of(call, attempt));
+	(void)db_batch_add(b, &sql_attempt_insert, call_args(call, attempt)); /* no rows are read */
+	const size_t counted = db_batch_add(b, &sql_attempt_count, call_args(call, attempt));
 	TRY(db_write(call->service->db, call->arena, b, NULL));
 	Crm__SignInCount *count;
 	TRY(db_row_message(call->arena, db_batch_rows(b, counted), 0, &count));
@@ -70,6 +65,6 @@ void throttle_clean(struct service *s)
 enum status throttle_forgive(struct call *call, const Crm__SignInAttempt *attempt)
 {
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
-	(void)db_batch_add(b, &sql_attempt_forget, args_of(call, attempt)); /* no rows are read */
+	(void)db_batch_add(b, &sql_attempt_forget, call_args(call, attempt)); /* no rows are read */
 	return db_write(call->service->db, call->arena, b, NULL);
 }

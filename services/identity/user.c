@@ -103,7 +103,7 @@ static enum status write_roles(struct call *call, struct db_batch *b, const Crm_
 	roles.user_id = after->id;
 	roles.n_role_ids = after->n_role_ids;
 	roles.role_ids = after->role_ids;
-	const struct db_args args = { .input = &roles, .call = call->scope };
+	const struct db_args args = call_args(call, &roles);
 	(void)db_batch_add(b, &sql_user_roles_delete, args); /* no rows are read */
 	(void)db_batch_add(b, &sql_user_roles_insert, args);
 	return ST_OK;
@@ -151,7 +151,7 @@ static enum status check_old_password(struct call *call, const Crm__ChangePasswo
 	Crm__PasswordRow *row;
 	Crm__SignInAttempt *attempt;
 	TRY(throttle_enter(call, call->scope->tenant_id, call->scope->user_id, &attempt)); /* a stolen token must not serve to guess the password */
-	TRY(db_read(call->service->db, call->arena, &sql_user_password, (struct db_args){ .input = &key, .call = call->scope }, &rows));
+	TRY(db_read(call->service->db, call->arena, &sql_user_password, call_args(call, &key), &rows));
 	TRY(db_row_message(call->arena, rows, 0, &row));
 	bool matches;
 	TRY(password_check(call, row->password_hash, q->old_password, &matches));

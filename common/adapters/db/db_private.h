@@ -67,7 +67,6 @@ enum status work_may_start(void) MUST_CHECK;
 /* Waits for w until done. If the fiber gives up first, w is abandoned and released later:
  * *ret_gave_up. Otherwise release it with work_free. */
 enum status work_wait(struct db *db, struct work *w, bool *ret_gave_up) MUST_CHECK;
-void work_abandon(struct db *db, struct work *w);
 void work_free(struct db *db, struct work *w);
 /* For conn.c: a result of item i; the end of the work. */
 void work_result(struct db *db, struct work *w, size_t i, PGresult *res);

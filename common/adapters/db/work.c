@@ -50,7 +50,7 @@ void work_drop_results(struct work *w)
 	}
 }
 
-void work_abandon(struct db *db, struct work *w)
+static void abandon(struct db *db, struct work *w)
 {
 	work_drop_results(w);
 	w->items = NULL;
@@ -71,7 +71,7 @@ enum status work_wait(struct db *db, struct work *w, bool *ret_gave_up)
 	enum status s = event_wait(&w->done);
 	*ret_gave_up = s != ST_OK && !w->is_finished;
 	if (*ret_gave_up) {
-		work_abandon(db, w);
+		abandon(db, w);
 		return s;
 	}
 	return w->status;

@@ -145,7 +145,7 @@ static const char *currency_fault(struct str s)
 	return is_listed(codes, 3, s) ? NULL : "is not a currency code such as CZK";
 }
 
-int pb_days_in_month(int64_t year, unsigned month)
+static int days_in_month(int64_t year, unsigned month)
 {
 	static const int8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -162,7 +162,7 @@ bool pb_date_parse(struct str s, int64_t *ret_year, unsigned *ret_month, unsigne
 		!str_to_u64(str_n(s.p + 8, 2), &day))
 		return false;
 	if (year < 1 || month < 1 || month > 12 || day < 1 ||
-		day > (uint64_t)pb_days_in_month((int64_t)year, (unsigned)month))
+		day > (uint64_t)days_in_month((int64_t)year, (unsigned)month))
 		return false;
 	*ret_year = (int64_t)year;
 	*ret_month = (unsigned)month;

@@ -136,7 +136,6 @@ bool pb_moment_read(struct str wire, struct pb_moment *ret); /* false if malform
 const char *pb_timestamp_fault(struct pb_moment t);          /* NULL if none */
 const char *pb_duration_fault(struct pb_moment t);
 
-int pb_days_in_month(int64_t year, unsigned month);
 bool pb_date_parse(struct str s, int64_t *ret_year, unsigned *ret_month, unsigned *ret_day);
 
 /* ---- members of generated structs ---- */

@@ -7,7 +7,7 @@
 
 enum { MAX_SET = 16 << 20, MAX_FIELDS = 65536 };
 
-bool pb_schema_is_identifier(struct str s)
+static bool is_identifier(struct str s)
 {
 	if (s.n == 0 || s.n > 256 || (s.p[0] >= '0' && s.p[0] <= '9'))
 		return false;
@@ -23,7 +23,7 @@ bool pb_schema_is_identifier(struct str s)
 bool pb_schema_is_dotted(struct str s)
 {
 	while (s.p) {
-		if (!pb_schema_is_identifier(str_cut(&s, '.')))
+		if (!is_identifier(str_cut(&s, '.')))
 			return false;
 	}
 	return true;
@@ -52,7 +52,7 @@ enum status pb_schema_outline(
 			name = f.bytes;
 		n += f.number == counted;
 	}
-	if (r.p != r.end || !pb_schema_is_identifier(name) || n > MAX_FIELDS)
+	if (r.p != r.end || !is_identifier(name) || n > MAX_FIELDS)
 		return ST_INVALID_ARGUMENT;
 	*ret_name = name;
 	*ret_n = n;

@@ -24,7 +24,6 @@ static inline enum status pb_schema_at_end(const struct pb_reader *r)
 	return r->p == r->end ? ST_OK : ST_INVALID_ARGUMENT;
 }
 
-bool pb_schema_is_identifier(struct str s);
 bool pb_schema_is_dotted(struct str s);
 bool pb_schema_is_plain_text(struct str s);
 /* Finds the name (field 1) of any descriptor and counts what carries the given number. */

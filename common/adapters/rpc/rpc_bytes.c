@@ -37,12 +37,6 @@ grpc_byte_buffer *rpc_bytes_buffer(const struct rpc_bytes *b)
 	return b ? grpc_byte_buffer_copy(b->buffer) : buffer_of(STR(""));
 }
 
-struct rpc_bytes *rpc_bytes_ref(struct rpc_bytes *b)
-{
-	atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
-	return b;
-}
-
 void rpc_bytes_unref(struct rpc_bytes *b)
 {
 	if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
