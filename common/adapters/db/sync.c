@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include "adapters/db/db_private.h"
 
+enum { PREPARED_MAX = 16 };
+
 struct db_sync {
 	char *url, *error;
 	int statement_timeout_ms;
@@ -13,6 +15,8 @@ struct db_sync {
 	PGconn *pg;
 	PGresult *result;
 	uint64_t session;
+	const struct db_statement *prepared[PREPARED_MAX]; /* in this session; the name is the place */
+	size_t n_prepared;
 };
 
 struct db_sync *db_sync_new(const char *url, int statement_timeout_ms)
@@ -36,6 +40,7 @@ static void disconnect(struct db_sync *c)
 {
 	PQfinish(c->pg);
 	c->pg = NULL;
+	c->n_prepared = 0;
 }
 
 void db_sync_free(struct db_sync *c)
@@ -86,23 +91,48 @@ static enum status connect_now(struct db_sync *c)
 	return ST_OK;
 }
 
+/* The session ends with the failure: a prepared statement may no longer fit the schema. */
 static enum status fail(struct db_sync *c)
 {
 	enum status st = sqlstate_status(PQresultErrorField(c->result, PG_DIAG_SQLSTATE));
 	set_error(c, PQerrorMessage(c->pg));
 	clear(c);
-	if (PQstatus(c->pg) != CONNECTION_OK)
-		disconnect(c);
+	disconnect(c);
 	return st == ST_OK ? ST_UNAVAILABLE : st;
 }
 
-enum status db_sync_run(struct db_sync *c, const struct db_statement *s, const char *const *values)
+static bool is_ok(const PGresult *res)
 {
+	ExecStatusType status = PQresultStatus(res);
+	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+static enum status prepare(struct db_sync *c, const struct db_statement *s, char name[STMT_NAME_MAX])
+{
+	size_t i = 0;
+	while (i < c->n_prepared && c->prepared[i] != s)
+		i++;
+	assert(i < PREPARED_MAX); /* whoever runs so many needs more room */
+	stmt_name(name, (uint32_t)i, 0);
+	if (i < c->n_prepared)
+		return ST_OK;
+	c->result = PQprepare(c->pg, name, s->sql, (int)s->n_params, NULL);
+	if (!is_ok(c->result))
+		return fail(c);
+	clear(c);
+	c->prepared[c->n_prepared++] = s;
+	return ST_OK;
+}
+
+enum status db_sync_run(
+	struct db_sync *c, const struct db_statement *s, const char *const *values)
+{
+	char name[STMT_NAME_MAX];
 	clear(c);
 	TRY(connect_now(c));
-	c->result = PQexecParams(c->pg, s->sql, (int)s->n_params, NULL, values, NULL, NULL, 1);
-	ExecStatusType status = PQresultStatus(c->result);
-	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ? ST_OK : fail(c);
+	TRY(prepare(c, s, name));
+	c->result = PQexecPrepared(c->pg, name, (int)s->n_params, values, NULL, NULL, 1);
+	return is_ok(c->result) ? ST_OK : fail(c);
 }
 
 const char *db_sync_error(const struct db_sync *c)

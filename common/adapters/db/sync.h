@@ -14,7 +14,7 @@ void db_sync_free(struct db_sync *c); /* NULL is fine */
 /* Ends an attempt to connect; from now on nothing connects again. */
 void db_sync_interrupt(struct db_sync *c);
 
-/* values: the statement's parameters as text, in the order of its paths. The rows live until the next call. */
+/* values: the statement's parameters as text, in the order of its paths. The rows live until the next call. A failure ends the session. */
 enum status db_sync_run(struct db_sync *c, const struct db_statement *s, const char *const *values) MUST_CHECK;
 const char *db_sync_error(const struct db_sync *c); /* PostgreSQL's words for the last failure, for the log */
 size_t db_sync_count(const struct db_sync *c);
