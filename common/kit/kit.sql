@@ -12,9 +12,9 @@ SELECT pg_try_advisory_lock(hashtextextended(current_schema() || '.outbox', 0)) 
 SELECT pg_advisory_unlock(hashtextextended(current_schema() || '.outbox', 0)) AS is_held;
 
 -- lint: no-tenant the relay publishes for everybody
--- name: outbox_take :many -> OutboxRow
+-- name: outbox_take :many OutboxRow -> OutboxRow
 SELECT o.seq, o.id::text AS id, o.subject, o.payload, extract(epoch FROM clock_timestamp() - o.create_time)::bigint AS age_s
-FROM outbox o ORDER BY o.seq LIMIT 256;
+FROM outbox o WHERE o.seq > :seq ORDER BY o.seq LIMIT 256;
 
 -- lint: no-tenant the relay publishes for everybody
 -- name: outbox_age :many -> OutboxRow

@@ -1,5 +1,6 @@
 /*
- * The relay: takes rows of the outbox in order, publishes them, deletes what the broker has stored.
+ * The relay: takes rows of the outbox in order, publishes them, deletes what the broker has stored. While the broker stores a batch, the database deletes the one before
+ * and reads the next.
  *
  * The advisory lock is held only while there is something to do and for a few seconds after, so that any replica that is woken by a write of its own
  * gets it. A replica that finds it taken looks again every second until it was its turn: when the holder dies, the server frees the lock and the next one goes on.
@@ -22,9 +23,10 @@ enum {
 	MS = 1000, /* in microseconds */
 	SECOND = 1000 * MS,
 	BATCH = 256,        /* as in outbox_take */
+	RUN = 16,           /* batches, then from the start of the table: a row may come to light behind one that was taken */
 	SWEEP_US = SECOND,
 	IDLE_SWEEP_US = 30 * SECOND,
-	GATHER_US = 5 * MS, /* after a wake-up: writes come in crowds, and a batch costs little more than one event */
+	GATHER_US = 20 * MS, /* after a wake-up: writes come in crowds, and a batch costs little more than one event */
 	ALERT_SWEEPS = 5,   /* without a row until the relay counts as idle */
 	PUBLISH_MS = 5000,
 	MIN_BACKOFF_US = 100 * MS,
@@ -64,24 +66,63 @@ struct batch {
 	size_t n;
 	struct bus_event *events;
 	const char *seqs; /* as an array for outbox_delete */
+	const char *last; /* place of the last one, for outbox_take */
 };
+
+static struct bus_event read_event(const struct outbox *o, struct arena *a, size_t i)
+{
+	struct str payload = db_sync_bytes(o->db, i, "payload");
+	return (struct bus_event){
+		.subject = str_dup(a, db_sync_bytes(o->db, i, "subject")),
+		.id = str_dup(a, db_sync_bytes(o->db, i, "id")),
+		.payload = str_n(arena_dup(a, payload.p, payload.n), payload.n),
+	};
+}
 
 static void read_batch(const struct outbox *o, struct batch *b)
 {
 	struct buf seqs = buf_new(b->arena, 0);
-	b->n = db_sync_count(o->db);
 	b->events = arena_new_array(b->arena, struct bus_event, b->n);
 	buf_put_c(&seqs, '{');
 	for (size_t i = 0; i < b->n; i++) {
-		b->events[i] = (struct bus_event){
-			.subject = str_dup(b->arena, db_sync_bytes(o->db, i, "subject")),
-			.id = str_dup(b->arena, db_sync_bytes(o->db, i, "id")),
-			.payload = db_sync_bytes(o->db, i, "payload"),
-		};
+		b->events[i] = read_event(o, b->arena, i);
 		buf_printf(&seqs, "%s%lld", i ? "," : "", (long long)db_sync_int(o->db, i, "seq"));
 	}
 	buf_put_c(&seqs, '}');
 	b->seqs = buf_cstr(&seqs);
+	b->last = arena_printf(b->arena, "%lld", (long long)db_sync_int(o->db, b->n - 1, "seq"));
+}
+
+static void batch_free(struct batch *b)
+{
+	if (b)
+		arena_free(b->arena);
+}
+
+/* The next batch behind a place; NULL if there is nothing. */
+static enum status take(struct outbox *o, const char *after, struct batch **ret)
+{
+	TRY(db_sync_run(o->db, &sql_outbox_take, &after));
+	*ret = NULL;
+	if (db_sync_count(o->db) == 0)
+		return ST_OK;
+	struct arena *a = arena_new();
+	struct batch *b = arena_zalloc(a, sizeof(*b));
+	b->arena = a;
+	b->n = db_sync_count(o->db);
+	read_batch(o, b);
+	*ret = b;
+	return ST_OK;
+}
+
+/* What the broker has stored. */
+static enum status forget(struct outbox *o, const struct batch *b)
+{
+	if (!b)
+		return ST_OK;
+	TRY(db_sync_run(o->db, &sql_outbox_delete, &b->seqs));
+	counter_add(o->published, (int64_t)b->n);
+	return ST_OK;
 }
 
 /* An event larger than the broker takes travels without the resource; consumers ask for it by its id. */
@@ -109,9 +150,10 @@ static enum status publish_alone(struct outbox *o, struct arena *a, struct bus_e
 	return ST_OK;
 }
 
-static enum status publish(struct outbox *o, struct batch *b)
+/* The end of publishing: one by one if one of them cannot be stored. */
+static enum status finish_publishing(struct outbox *o, struct batch *b)
 {
-	enum status st = bus_publish(o->service->bus, b->events, b->n, PUBLISH_MS);
+	enum status st = bus_publish_end(o->service->bus, PUBLISH_MS);
 	if (st != ST_INVALID_ARGUMENT)
 		return st;
 	for (size_t i = 0; i < b->n; i++)
@@ -124,17 +166,54 @@ static void say_lag(struct outbox *o)
 	counter_set(o->lag_s, db_sync_count(o->db) > 0 ? db_sync_int(o->db, 0, "age_s") : 0);
 }
 
-static enum status relay_batch(struct outbox *o, struct batch *b)
+/* ---- a run of batches ---- */
+
+/* Of a run: the batch before, which the broker has stored, and the present one; either may be NULL. */
+struct run {
+	struct batch *stored, *now;
+};
+
+static enum status relay_now(struct outbox *o, struct run *r, bool is_last, struct batch **ret_next)
 {
-	TRY(db_sync_run(o->db, &sql_outbox_take, NULL));
+	bool has_more = r->now->n == BATCH && !is_last;
+	bus_publish_begin(o->service->bus, r->now->events, r->now->n);
+	enum status st = forget(o, r->stored);
+	if (st == ST_OK && has_more)
+		st = take(o, r->now->last, ret_next);
+	TRY(finish_publishing(o, r->now));
+	return st;
+}
+
+static enum status relay_batches(struct outbox *o, struct run *r)
+{
+	for (int i = 1; r->now; i++) {
+		struct batch *next = NULL;
+		enum status st = relay_now(o, r, i == RUN, &next);
+		batch_free(r->stored);
+		r->stored = r->now;
+		r->now = next;
+		TRY(st);
+	}
+	return forget(o, r->stored);
+}
+
+/* What there was to do: nothing, all that there is, or more is waiting. */
+enum found { FOUND_NOTHING, FOUND_ALL, FOUND_MORE };
+
+static enum status relay(struct outbox *o, enum found *ret)
+{
+	struct run r = { NULL, NULL };
+	TRY(take(o, "0", &r.now));
 	say_lag(o);
-	read_batch(o, b);
-	if (b->n == 0)
+	*ret = r.now ? FOUND_ALL : FOUND_NOTHING;
+	if (!r.now)
 		return ST_OK;
-	TRY(publish(o, b));
-	TRY(db_sync_run(o->db, &sql_outbox_delete, &b->seqs));
-	counter_add(o->published, (int64_t)b->n);
-	return ST_OK;
+	enum status st = relay_batches(o, &r);
+	if (r.stored->n == BATCH)
+		*ret = FOUND_MORE;
+	batch_free(r.stored);
+	batch_free(r.now);
+	return st;
 }
 
 /* ---- the lock ---- */
@@ -219,12 +298,11 @@ static enum status wait_for_bus(struct outbox *o)
 /* One look: how long to wait until the next, 0 for none. */
 static int64_t look(struct outbox *o, bool *ret_is_done)
 {
-	struct batch b = { .arena = arena_new() };
+	enum found found = FOUND_NOTHING;
 	*ret_is_done = false;
 	enum status st = bus_is_up(o->service->bus) ? lock(o) : wait_for_bus(o);
 	if (st == ST_OK && is_locked(o))
-		st = relay_batch(o, &b);
-	arena_free(b.arena);
+		st = relay(o, &found);
 	if (st != ST_OK) {
 		say_failure(o, st);
 		return o->backoff_us;
@@ -235,9 +313,9 @@ static int64_t look(struct outbox *o, bool *ret_is_done)
 		*ret_is_done = true; /* the other one's work */
 		return SWEEP_US;
 	}
-	if (b.n > 0) {
+	if (found != FOUND_NOTHING) {
 		o->quiet_sweeps = 0;
-		return b.n == BATCH ? 0 : SWEEP_US;
+		return found == FOUND_MORE ? 0 : SWEEP_US;
 	}
 	*ret_is_done = true;
 	expire(o);

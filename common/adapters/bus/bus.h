@@ -29,6 +29,10 @@ struct bus_event {
 /* Publishes asynchronously and waits until the broker has stored all: ST_OK, or ST_UNAVAILABLE / ST_DEADLINE_EXCEEDED with unknown outcome for some: publish the same again.
  * ST_INVALID_ARGUMENT: one of them can never be stored (too large, no subject); publish them one by one to see which. */
 enum status bus_publish(struct bus *b, const struct bus_event *list, size_t n, int64_t timeout_ms) MUST_CHECK;
+/* The same in two halves, for who has something to do meanwhile: the first sends, the second waits and tells. Both in the same thread; other publishers wait in between. The events
+ * need not live longer than the first. */
+void bus_publish_begin(struct bus *b, const struct bus_event *list, size_t n);
+enum status bus_publish_end(struct bus *b, int64_t timeout_ms) MUST_CHECK;
 
 struct bus_delivery {
 	const char *subject;

@@ -101,24 +101,29 @@ static natsStatus send_one(struct bus *b, const struct bus_event *e, const char 
 	return s;
 }
 
-/* The flush at the end sends what is buffered now, not with nats.c's flusher a millisecond later.
- */
 static enum status send_all(
-	struct bus *b, const struct bus_event *list, size_t n, uint64_t batch, int64_t timeout_ms)
+	struct bus *b, const struct bus_event *list, size_t n, uint64_t batch)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
-	natsStatus s = NATS_CONNECTION_CLOSED;
-	const char *reply;
+	const char *reply = arena_printf(a, "%s.ack.%" PRIu64, b->inbox, batch);
+	natsStatus s;
 
 	(void)pthread_rwlock_rdlock(&b->connection_lock);
-	if (b->nc) {
-		reply = arena_printf(a, "%s.ack.%" PRIu64, b->inbox, batch);
-		s = NATS_OK;
-		for (size_t i = 0; i < n && s == NATS_OK; i++)
-			s = send_one(b, &list[i], reply);
-		if (s == NATS_OK)
-			s = natsConnection_FlushTimeout(b->nc, timeout_ms > 0 ? timeout_ms : 1);
-	}
+	s = b->nc ? NATS_OK : NATS_CONNECTION_CLOSED;
+	for (size_t i = 0; i < n && s == NATS_OK; i++)
+		s = send_one(b, &list[i], reply);
+	(void)pthread_rwlock_unlock(&b->connection_lock);
+	return status_of(s);
+}
+
+/* Sends what is buffered now, not with nats.c's flusher a millisecond later. */
+static enum status flush(struct bus *b, int64_t timeout_ms)
+{
+	natsStatus s = NATS_CONNECTION_CLOSED;
+
+	(void)pthread_rwlock_rdlock(&b->connection_lock);
+	if (b->nc)
+		s = natsConnection_FlushTimeout(b->nc, timeout_ms > 0 ? timeout_ms : 1);
 	(void)pthread_rwlock_unlock(&b->connection_lock);
 	return s == NATS_TIMEOUT ? ST_DEADLINE_EXCEEDED : status_of(s);
 }
@@ -152,25 +157,32 @@ static enum status await_acks(struct bus *b, int64_t until_us)
 	return s;
 }
 
-/* One batch, with publish_mu held. */
-static enum status publish_batch(
-	struct bus *b, const struct bus_event *list, size_t n, int64_t timeout_ms)
+void bus_publish_begin(struct bus *b, const struct bus_event *list, size_t n)
+{
+	uint64_t batch;
+
+	(void)pthread_mutex_lock(&b->publish_mu); /* until bus_publish_end */
+	batch = begin_batch(b, n);
+	b->batch_sent = bus_is_up(b) ? send_all(b, list, n, batch) : ST_UNAVAILABLE;
+}
+
+enum status bus_publish_end(struct bus *b, int64_t timeout_ms)
 {
 	int64_t until_us = clock_mono_us() + timeout_ms * US_PER_MS;
-	uint64_t batch = begin_batch(b, n);
-	enum status s = bus_is_up(b) ? send_all(b, list, n, batch, timeout_ms) : ST_UNAVAILABLE;
+	enum status s = b->batch_sent;
 
-	return s == ST_OK ? await_acks(b, until_us) : s;
+	if (s == ST_OK)
+		s = flush(b, timeout_ms);
+	if (s == ST_OK)
+		s = await_acks(b, until_us);
+	(void)pthread_mutex_unlock(&b->publish_mu);
+	return s;
 }
 
 enum status bus_publish(struct bus *b, const struct bus_event *list, size_t n, int64_t timeout_ms)
 {
-	enum status s;
-
 	if (n == 0)
 		return ST_OK;
-	(void)pthread_mutex_lock(&b->publish_mu);
-	s = publish_batch(b, list, n, timeout_ms);
-	(void)pthread_mutex_unlock(&b->publish_mu);
-	return s;
+	bus_publish_begin(b, list, n);
+	return bus_publish_end(b, timeout_ms);
 }
