@@ -405,7 +405,7 @@ static void serve_method(struct dispatch *d, struct rpc_call *rpc, struct method
 		.request_id = "",
 		.correlation_id = dispatch_correlation_id(a, rpc),
 		.traceparent = dispatch_traceparent(a, rpc),
-		.address = dispatch_address(a, rpc),
+		.address = dispatch_address(a, d->service->trusted, rpc),
 		.rpc = rpc,
 	};
 	enum status s;

@@ -9,6 +9,7 @@
 #include "kit/service.h"
 
 struct dispatch;
+struct networks;
 
 /* ST_FAILED_PRECONDITION with *ret_why when table and descriptors do not agree. */
 enum status dispatch_new(struct service *s, struct dispatch **ret, const char **ret_why) MUST_CHECK;
@@ -32,9 +33,8 @@ void dispatch_log(const struct call_record *r);
  */
 struct principal;
 bool dispatch_take_stream(struct service *s, struct arena *a, const struct principal *p, const char *address);
-/* The call's x-request-id if it is fit to be logged, else a new one; its traceparent if well-formed, else ""; its client's address. */
+/* The call's x-request-id if it is fit to be logged, else a new one; its traceparent if well-formed, else "". */
 const char *dispatch_correlation_id(struct arena *a, const struct rpc_call *rpc);
 const char *dispatch_traceparent(struct arena *a, const struct rpc_call *rpc);
-const char *dispatch_address(struct arena *a, const struct rpc_call *rpc);
-/* The address of whoever is connected to us, whatever the metadata says: for the edge. */
-const char *dispatch_peer_address(struct arena *a, const struct rpc_call *rpc);
+/* Whoever is connected to us, or whom x-forwarded-for names, as far as those who wrote it are trusted (service->trusted). */
+const char *dispatch_address(struct arena *a, const struct networks *trusted, const struct rpc_call *rpc);

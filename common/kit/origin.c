@@ -2,8 +2,9 @@
  * far as it is well-formed. */
 #include "base/uuid.h"
 #include "kit/dispatch.h"
+#include "kit/networks.h"
 
-enum { MAX_ID = 128, MAX_ADDRESS = 45, TRACEPARENT = 55 };
+enum { MAX_ID = 128, TRACEPARENT = 55 };
 
 static struct str header_of(const struct rpc_call *rpc, const char *key)
 {
@@ -50,17 +51,6 @@ const char *dispatch_traceparent(struct arena *a, const struct rpc_call *rpc)
 	return is_traceparent(s) ? str_dup(a, s) : "";
 }
 
-static bool is_address(struct str s)
-{
-	static const char allowed[] = "0123456789abcdefABCDEF:.";
-
-	for (size_t i = 0; i < s.n; i++) {
-		if (!memchr(allowed, s.p[i], sizeof(allowed) - 1))
-			return false;
-	}
-	return s.n > 0 && s.n <= MAX_ADDRESS;
-}
-
 /* "ipv4:127.0.0.1:34567" or "ipv6:%5B::1%5D:34567" without scheme, brackets and port. */
 static struct str address_of_peer(const char *peer)
 {
@@ -80,15 +70,32 @@ static struct str address_of_peer(const char *peer)
 	return rest;
 }
 
-const char *dispatch_address(struct arena *a, const struct rpc_call *rpc)
+/* What stands behind the last comma, cut off. */
+static struct str cut_last(struct str *list)
 {
-	struct str forwarded = header_of(rpc, "x-forwarded-for");
-	struct str first = str_trim(str_cut(&forwarded, ','));
+	size_t n = list->n;
+	struct str last;
 
-	return str_dup(a, is_address(first) ? first : address_of_peer(rpc_peer(rpc)));
+	while (n > 0 && list->p[n - 1] != ',')
+		n--;
+	last = str_n(list->p + n, list->n - n);
+	list->n = n > 0 ? n - 1 : 0;
+	return str_trim(last);
 }
 
-const char *dispatch_peer_address(struct arena *a, const struct rpc_call *rpc)
+/* Each proxy adds the address that it saw at the end: from there, as far as we trust them. */
+const char *dispatch_address(
+	struct arena *a, const struct networks *trusted, const struct rpc_call *rpc)
 {
-	return str_dup(a, address_of_peer(rpc_peer(rpc)));
+	struct str seen = address_of_peer(rpc_peer(rpc));
+	struct str forwarded = header_of(rpc, "x-forwarded-for");
+
+	while (forwarded.n > 0 && networks_hold(trusted, seen)) {
+		struct str before = cut_last(&forwarded);
+
+		if (!networks_is_address(before))
+			break;
+		seen = before;
+	}
+	return str_dup(a, seen);
 }

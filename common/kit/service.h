@@ -26,6 +26,7 @@ struct outbox;
 struct service;
 struct secret;
 struct event_handler;
+struct networks;
 
 /* One line of methods.c. */
 struct method_entry {
@@ -65,7 +66,7 @@ struct service_def {
 };
 
 struct service_settings { /* of every service; see service.c for the table */
-	const char *listen, *metrics_listen, *database, *nats, *identity, *secret_file, *log_level, *tls_cert, *tls_key, *tls_ca;
+	const char *listen, *metrics_listen, *database, *nats, *identity, *secret_file, *log_level, *tls_cert, *tls_key, *tls_ca, *trusted_proxies;
 	int64_t grace_ms, read_lanes, write_lanes, exclusive, in_flight, statement_timeout_ms, max_message, max_calls, caller_streams, connection_age_ms, offload_threads, default_deadline_ms, event_retention_ms, event_replicas;
 	bool check_sql; /* --check-sql: verify statements against the database, then exit */
 };
@@ -85,6 +86,7 @@ struct service {
 	struct outbox *outbox;
 	const struct secret *secret; /* the installation's; derive from it, never use it directly */
 	const struct secret *page_key; /* seals page tokens */
+	const struct networks *trusted; /* proxies whose x-forwarded-for is believed */
 	void *state; /* the service's own */
 	struct service_private *p; /* service.c's */
 };

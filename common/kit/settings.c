@@ -1,6 +1,7 @@
 /* Settings that every service has, and what must hold among them. */
 #include <stdio.h>
 #include <unistd.h>
+#include "kit/networks.h"
 #include "kit/service_private.h"
 
 #define AT(field)  offsetof(struct service_settings, field)
@@ -64,6 +65,12 @@ static const struct config_item ITEMS[] = {
 		.fallback = "",
 		.help = "PEM file with the authorities of other services; empty: no TLS towards "
 			"them" },
+	{ .name = "trusted_proxies",
+		.type = CONFIG_STR,
+		.offset = AT(trusted_proxies),
+		.fallback = "",
+		.help = "addresses and networks, separated by commas, whose x-forwarded-for is believed: gateways, for "
+			"a service; load balancers, for a gateway. Sign-ins are limited per address" },
 	{ .name = "grace",
 		.type = CONFIG_DURATION,
 		.offset = AT(grace_ms),
@@ -205,6 +212,9 @@ int settings_load(struct service *s, int argc, char **argv)
 		break;
 	}
 	why = missing(s);
+	s->trusted = networks_parse(s->arena, str_c(s->settings.trusted_proxies));
+	if (!why && !s->trusted)
+		why = "--trusted-proxies must be addresses or networks such as 10.0.0.0/8, separated by commas";
 	if (!why)
 		return -1;
 	(void)fprintf(stderr, "%s\n", why); /* if that fails, nobody can be told */

@@ -85,9 +85,20 @@ static void fetch_contact_and_owner(void *arg)
 	fetch(&both->owner);
 }
 
+/* As the proxy does for the calls that it forwards. */
+static enum status check_rate(struct call *call)
+{
+	struct gateway *g = gateway_of(call->service);
+	int64_t retry_ms;
+	if (limits_take(g->by_address, str_c(call->address), &retry_ms) && limits_take_principal(g->by_principal, call->principal, &retry_ms))
+		return ST_OK;
+	return call_fail_retry(call, ST_RESOURCE_EXHAUSTED, retry_ms, "too many calls; slow down");
+}
+
 enum status get_customer360(struct call *call)
 {
 	const Crm__GetCustomer360Request *q = call->request;
+	TRY(check_rate(call));
 	const int64_t deadline = parts_deadline();
 
 	Crm__GetContactRequest get = CRM__GET_CONTACT_REQUEST__INIT;

@@ -9,7 +9,6 @@
 
 struct gateway_settings {
 	const char *upstreams; /* "crm.contacts.v1=host:port,…" */
-	bool trust_forwarded;  /* the peer is a proxy of ours: its x-forwarded-for is true */
 	int64_t principal_rate, principal_burst, address_rate, address_burst; /* calls a second; 0: no limit */
 	int64_t stream_deadline_ms;
 	int64_t max_message;
@@ -65,6 +64,8 @@ struct limits *limits_new(int64_t rate, int64_t burst, size_t max_keys);
 void limits_free(struct limits *l);
 /* Counts a call; false if it is one too many, with the time after which the next will do. */
 bool limits_take(struct limits *l, struct str key, int64_t *ret_retry_ms);
+struct principal;
+bool limits_take_principal(struct limits *l, const struct principal *p, int64_t *ret_retry_ms);
 
 /* ---- proxy.c ---- */
 

@@ -4,8 +4,11 @@
  */
 #include "services/gateway/gateway.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 #include "base/map.h"
+#include "kit/auth.h"
 
 struct limits {
 	struct map times; /* key -> struct cell */
@@ -18,6 +21,7 @@ struct cell {
 };
 
 static const int64_t SECOND_US = 1000000;
+enum { MAX_KEY = 128 };
 
 struct limits *limits_new(int64_t rate, int64_t burst, size_t max_keys)
 {
@@ -79,4 +83,11 @@ bool limits_take(struct limits *l, struct str key, int64_t *ret_retry_ms)
 	}
 	c->empty_us = empty + l->per_call_us;
 	return true;
+}
+
+bool limits_take_principal(struct limits *l, const struct principal *p, int64_t *ret_retry_ms)
+{
+	char key[MAX_KEY]; /* two UUIDs */
+	const int n = snprintf(key, sizeof(key), "%s/%s", p->tenant_id, p->user_id);
+	return limits_take(l, str_n(key, n < MAX_KEY ? (size_t)n : MAX_KEY - 1), ret_retry_ms);
 }

@@ -61,7 +61,6 @@ int main(int argc, char **argv)
 {
 	const struct config_item config[] = {
 		{ "upstreams", CONFIG_STR, SETTING(upstreams), NULL, 1, 10000, NULL, "who serves what: \"crm.contacts.v1=host:port,crm.identity.v1=host:port\"" },
-		{ "trust_forwarded", CONFIG_BOOL, SETTING(trust_forwarded), "false", 0, 0, NULL, "believe x-forwarded-for, because the peer is a proxy of ours" },
 		{ "principal_rate", CONFIG_INT, SETTING(principal_rate), "1000", 0, MAX_RATE, NULL, "calls a second of one user or API key; 0: no limit" },
 		{ "principal_burst", CONFIG_INT, SETTING(principal_burst), "2000", 1, MAX_RATE, NULL, "calls that one user may make at once" },
 		{ "address_rate", CONFIG_INT, SETTING(address_rate), "5000", 0, MAX_RATE, NULL, "calls a second from one network address; 0: no limit" },

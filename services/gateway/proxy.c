@@ -12,7 +12,7 @@
 #include "kit/dispatch.h"
 #include "kit/error_details.h"
 
-enum { MAX_HEADERS = 128, RETRY_MS = 1000, MAX_KEY = 128 };
+enum { OWN_HEADERS = 4, RETRY_MS = 1000 };
 
 struct forward {
 	struct service *service;
@@ -55,12 +55,17 @@ static void finish_as(struct forward *f, const struct rpc_outcome *o)
 
 static bool is_ours(const char *key)
 {
-	return strcmp(key, "x-forwarded-for") == 0 || strcmp(key, "x-request-id") == 0 || strcmp(key, "traceparent") == 0 || strcmp(key, "user-agent") == 0;
+	static const char *const KEYS[] = { "x-forwarded-for", "x-forwarded-user-agent", "x-request-id", "traceparent", "user-agent" };
+	for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
+		if (strcmp(key, KEYS[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void add_header(struct rpc_header *list, size_t *n, const char *key, struct str value)
 {
-	if (value.n > 0 && *n < MAX_HEADERS)
+	if (value.n > 0)
 		list[(*n)++] = (struct rpc_header){ .key = key, .value = value };
 }
 
@@ -68,7 +73,7 @@ static void add_header(struct rpc_header *list, size_t *n, const char *key, stru
 static void collect_headers(struct forward *f)
 {
 	const struct rpc_headers *h = rpc_request_headers(f->rpc);
-	struct rpc_header *list = arena_alloc(f->arena, sizeof(list[0]) * MAX_HEADERS);
+	struct rpc_header *list = arena_alloc(f->arena, sizeof(list[0]) * (OWN_HEADERS + h->n));
 	size_t n = 0;
 	add_header(list, &n, "x-request-id", str_c(f->correlation_id));
 	add_header(list, &n, "traceparent", str_c(f->traceparent));
@@ -76,14 +81,9 @@ static void collect_headers(struct forward *f)
 	add_header(list, &n, "x-forwarded-user-agent", rpc_header(h, "user-agent"));
 	for (size_t i = 0; i < h->n; i++) {
 		if (!is_ours(h->list[i].key))
-			add_header(list, &n, h->list[i].key, h->list[i].value);
+			list[n++] = h->list[i];
 	}
 	f->headers = (struct rpc_headers){ .n = n, .list = list };
-}
-
-static const char *address_of(const struct forward *f)
-{
-	return gateway_settings.trust_forwarded ? dispatch_address(f->arena, f->rpc) : dispatch_peer_address(f->arena, f->rpc);
 }
 
 static void copy_headers(struct forward *f, const struct rpc_headers *h)
@@ -114,11 +114,8 @@ static bool check_token(struct forward *f)
 	return false;
 }
 
-static bool is_within(struct forward *f, struct limits *limits, struct str key)
+static bool refuse_rate(struct forward *f, int64_t retry_ms)
 {
-	int64_t retry_ms;
-	if (limits_take(limits, key, &retry_ms))
-		return true;
 	refuse(f, ST_RESOURCE_EXHAUSTED, "RATE_LIMIT", retry_ms, "too many calls; slow down");
 	return false;
 }
@@ -126,13 +123,12 @@ static bool is_within(struct forward *f, struct limits *limits, struct str key)
 static bool admit(struct forward *f)
 {
 	struct gateway *g = gateway_of(f->service);
-	if (!is_within(f, g->by_address, str_c(f->address)) || !check_token(f))
+	int64_t retry_ms;
+	if (!limits_take(g->by_address, str_c(f->address), &retry_ms))
+		return refuse_rate(f, retry_ms);
+	if (!check_token(f))
 		return false;
-	if (!f->principal)
-		return true;
-	char key[MAX_KEY]; /* two UUIDs */
-	const int n = snprintf(key, sizeof(key), "%s/%s", f->principal->tenant_id, f->principal->user_id);
-	return is_within(f, g->by_principal, str_n(key, n < MAX_KEY ? (size_t)n : MAX_KEY - 1));
+	return !f->principal || limits_take_principal(g->by_principal, f->principal, &retry_ms) || refuse_rate(f, retry_ms);
 }
 
 static void set_deadline(const struct forward *f)
@@ -289,8 +285,8 @@ void proxy_serve(struct service *s, struct rpc_call *rpc)
 		.arena = a,
 		.correlation_id = dispatch_correlation_id(a, rpc),
 		.traceparent = dispatch_traceparent(a, rpc),
+		.address = dispatch_address(a, s->trusted, rpc),
 	};
-	f.address = address_of(&f);
 	serve(&f);
 	dispatch_log(&(struct call_record){
 		.method = rpc_method(rpc),

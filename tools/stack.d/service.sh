@@ -25,6 +25,8 @@ service_start() {
 	)
 	[ -z "${port[identity]-}" ] || environment+=(CRM_IDENTITY="$(service_address identity)")
 	! has_database "$name" || environment+=(CRM_DATABASE="$(postgres_url "crm_$name" "$(secret "postgres-$name")")")
+	# the others are called through the gateway, which is on this machine as well
+	[ "$name" = gateway ] || environment+=(CRM_TRUSTED_PROXIES=127.0.0.1)
 	[ "$name" != identity ] || environment+=(CRM_BOOTSTRAP_FILE="$run_dir/secret/bootstrap")
 	[ "$name" != gateway ] || environment+=(CRM_UPSTREAMS="$(service_upstreams)")
 	port_check "crm-$name" "${port[$name]}"
