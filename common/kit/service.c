@@ -203,6 +203,7 @@ static int make_server(struct service *s)
 		.tls_cert_file = or_null(v->tls_cert),
 		.tls_key_file = or_null(v->tls_key),
 		.max_message_bytes = (size_t)v->max_message,
+		.max_receive_memory = (size_t)v->receive_memory,
 		.max_calls = (size_t)v->max_calls,
 		/* a gateway's calls all come through one connection */
 		.max_calls_per_connection = (size_t)v->max_calls,

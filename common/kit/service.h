@@ -67,7 +67,7 @@ struct service_def {
 
 struct service_settings { /* of every service; see service.c for the table */
 	const char *listen, *metrics_listen, *database, *nats, *identity, *secret_file, *log_level, *tls_cert, *tls_key, *tls_ca, *trusted_proxies;
-	int64_t grace_ms, read_lanes, write_lanes, exclusive, in_flight, statement_timeout_ms, max_message, max_calls, caller_streams, connection_age_ms, offload_threads, default_deadline_ms, event_retention_ms, event_replicas;
+	int64_t grace_ms, read_lanes, write_lanes, exclusive, in_flight, statement_timeout_ms, max_message, receive_memory, max_calls, caller_streams, connection_age_ms, offload_threads, default_deadline_ms, event_retention_ms, event_replicas;
 	bool check_sql; /* --check-sql: verify statements against the database, then exit */
 };
 
@@ -100,5 +100,3 @@ bool service_is_serving(const struct service *s);
 void service_health_changed(struct service *s);
 /* A fiber that lives as long as the service: cancelled and waited for at shutdown, after def->stop. From a fiber (start, ready). */
 void service_background(struct service *s, void (*fn)(void *arg), void *arg);
-/* The protobuf-c descriptor of a message reachable from the service's APIs or types, by short or full name; NULL if unknown. */
-const ProtobufCMessageDescriptor *service_type(const struct service *s, const char *name);

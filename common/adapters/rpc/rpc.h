@@ -29,7 +29,6 @@ void rpc_free(struct rpc *r); /* servers and channels first */
 
 struct rpc_bytes *rpc_bytes_of(struct str s); /* copies */
 void rpc_bytes_unref(struct rpc_bytes *b);
-struct rpc_bytes *rpc_bytes_ref(struct rpc_bytes *b);
 size_t rpc_bytes_size(const struct rpc_bytes *b);
 /* One contiguous view, valid as long as b and a; copies only when gRPC delivered several slices. */
 struct str rpc_flat(struct arena *a, struct rpc_bytes *b);
@@ -59,6 +58,7 @@ struct rpc_server_config {
 	const char *tls_cert_file;   /* PEM; NULL for plaintext */
 	const char *tls_key_file;
 	size_t max_message_bytes;    /* received; 0: 4 MiB. Beyond it the call ends RESOURCE_EXHAUSTED */
+	size_t max_receive_memory;   /* of all that is being received; 0: 256 MiB. Beyond it some streams end RESOURCE_EXHAUSTED or UNAVAILABLE, not only those at fault */
 	size_t max_calls;            /* in flight per server; 0: 10000. Beyond it calls end at once with RESOURCE_EXHAUSTED and RetryInfo,
 	                              * unless a unary call that has not sent its message yet makes room */
 	size_t max_calls_per_connection; /* concurrent HTTP/2 streams; 0: 1000 */

@@ -17,6 +17,7 @@ enum {
 	DEFAULT_MAX_MESSAGE = 4 * 1024 * 1024,
 	DEFAULT_MAX_CALLS = 10000,
 	DEFAULT_MAX_STREAMS = 1000,
+	DEFAULT_MEMORY = 256 * 1024 * 1024,
 	DEFAULT_MIN_PING_MS = 10 * 1000,
 	KEEPALIVE_MS = 60 * 1000, /* finds clients that vanished in the middle of a call */
 	KEEPALIVE_TIMEOUT_MS = 20 * 1000,
@@ -52,9 +53,31 @@ static void raise_descriptor_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* then it stays as it is */
 }
 
+/*
+ * gRPC takes in a message as a whole, however large, before it looks at its size. Beyond this much
+ * of everything it ends streams, so that the memory of the process is not for a client to choose.
+ */
+static grpc_resource_quota *quota_create(const struct rpc_server_config *c)
+{
+	grpc_resource_quota *quota = grpc_resource_quota_create(NULL);
+
+	grpc_resource_quota_resize(
+		quota, c->max_receive_memory ? c->max_receive_memory : DEFAULT_MEMORY);
+	return quota;
+}
+
+static grpc_arg quota_arg(grpc_resource_quota *quota)
+{
+	return (grpc_arg){ .type = GRPC_ARG_POINTER,
+		.key = (char *)(uintptr_t)GRPC_ARG_RESOURCE_QUOTA,
+		.value.pointer = { .p = quota, .vtable = grpc_resource_quota_arg_vtable() } };
+}
+
 static grpc_server *server_create(const struct rpc_server_config *c)
 {
+	grpc_resource_quota *quota = quota_create(c);
 	grpc_arg list[] = {
+		quota_arg(quota),
 		/* else a second server would silently share the port */
 		int_arg(GRPC_ARG_ALLOW_REUSEPORT, 0),
 		int_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
@@ -80,7 +103,10 @@ static grpc_server *server_create(const struct rpc_server_config *c)
 	};
 	grpc_channel_args args = { .num_args = sizeof(list) / sizeof(list[0]), .args = list };
 
-	return grpc_server_create(&args, NULL);
+	grpc_server *server = grpc_server_create(&args, NULL);
+
+	grpc_resource_quota_unref(quota);
+	return server;
 }
 
 void rpc_server_unref(struct rpc_server *s)
