@@ -152,7 +152,7 @@ class Service:
         return own.start_and_wait()
 
 
-OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 1000), ("grpc.max_reconnect_backoff_ms", 500),
+OPTIONS = (("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.min_reconnect_backoff_ms", 4000), ("grpc.max_reconnect_backoff_ms", 500),
            ("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 
 
