@@ -150,6 +150,20 @@ with_service_that_ends() {
 	return $rc
 }
 
+# the stand-in takes its time, so that a second signal would find it
+each_service_is_asked_once() {
+	"$top/tools/stack" stop gateway
+	make_program bin/crm-gateway <<SERVICE
+asked=0
+trap 'asked=1; echo asked >>$scratch/asked' TERM
+for ((n = 0; n < 10; n += asked)); do sleep 0.05; done
+SERVICE
+	"$top/tools/stack" up
+	"$top/tools/stack" down
+	[ "$(wc -l <"$scratch/asked")" = 1 ]
+	"$top/tools/stack" up
+}
+
 with_service_that_never_stops() {
 	make_program bin/crm-gateway <<<'trap "" TERM; for (( ; ; )); do sleep 0.05; done'
 	"$top/tools/stack" up
@@ -179,6 +193,7 @@ check 'the stack goes down and comes up again' everything_restarts
 check 'a taken port names its holder' says 'port [0-9]+, wanted for PostgreSQL, is taken by process [0-9]+ \(postgres\)' second_stack_on_the_same_ports
 check 'a service that ends while starting is named' says 'contacts ended while starting' with_service_that_ends
 check 'an unknown component is refused' says "no component 'nothing'" "$top/tools/stack" start nothing
+check 'a service is asked to stop once' each_service_is_asked_once
 check 'a service that does not stop is killed' with_service_that_never_stops
 check 'reset leaves what is not its own' reset_leaves_other_files
 echo "$passed passed, $failed failed"

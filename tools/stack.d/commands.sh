@@ -83,7 +83,11 @@ command_down() {
 		[ "$name" = nats ] || [ "$name" = postgres ] || process_signal "$name" TERM
 	done
 	for name in $list; do
-		stop_one "$name"
+		if [ "$name" = nats ] || [ "$name" = postgres ]; then
+			stop_one "$name"
+		else
+			process_await_end "$name"
+		fi
 	done
 	say "stopped: $(xargs <<<"${list:-nothing was running}")"
 }

@@ -39,6 +39,11 @@ process_signal() {
 # process_stop NAME SIGNAL - asks, waits, kills
 process_stop() {
 	process_signal "$1" "$2"
+	process_await_end "$1"
+}
+
+# process_await_end NAME - of one that was asked: a service that is asked twice ends at once, with calls unfinished
+process_await_end() {
 	if ! wait_for "$stop_timeout" process_is_gone "$1"; then
 		say "$1 did not stop within $stop_timeout s: killed"
 		process_signal "$1" KILL
