@@ -15,23 +15,11 @@
 
 #define ID "0190a000-0000-7000-8000-000000000001"
 
-static struct db_args args(struct db_fixture *f, const void *input)
-{
-	return (struct db_args){ input, &f->scope };
-}
-
-static Crm__RowKey key(const char *id)
-{
-	Crm__RowKey k = CRM__ROW_KEY__INIT;
-	k.id = id;
-	return k;
-}
-
 static enum status nap(struct db_fixture *f, const char *seconds)
 {
 	Crm__IdempotencyRow row = CRM__IDEMPOTENCY_ROW__INIT;
 	row.method = seconds;
-	return db_read(f->db, f->a, &sql_nap, args(f, &row), NULL);
+	return db_read(f->db, f->a, &sql_nap, db_fixture_args(f, &row), NULL);
 }
 
 static enum status add(struct db_fixture *f, struct arena *a, const char *id, bool is_idempotent)
@@ -39,7 +27,7 @@ static enum status add(struct db_fixture *f, struct arena *a, const char *id, bo
 	Crm__Contact c = CRM__CONTACT__INIT;
 	struct db_batch *b = db_batch_new(f->db, a);
 	c.id = id;
-	db_batch_add(b, &sql_contact_insert, args(f, &c));
+	db_batch_add(b, &sql_contact_insert, db_fixture_args(f, &c));
 	if (is_idempotent)
 		db_batch_idempotent(b);
 	return db_write(f->db, a, b, NULL);
@@ -98,14 +86,14 @@ static enum status write_and_break(struct db_fixture *f, bool is_idempotent)
 	struct child c = { .f = f, .text = ID, .is_idempotent = is_idempotent };
 	struct db_tx *tx;
 	struct group g;
-	Crm__RowKey k = key(ID);
+	Crm__RowKey k = db_fixture_key(ID);
 	struct db_batch *b = db_batch_new(f->db, f->a);
-	db_batch_add(b, &sql_contact_delete, args(f, &k));
+	db_batch_add(b, &sql_contact_delete, db_fixture_args(f, &k));
 	assert_int_equal(db_write(f->db, f->a, b, NULL), ST_OK);
 	assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
 	Crm__Contact same = CRM__CONTACT__INIT;
 	same.id = ID;
-	assert_int_equal(db_tx_run(tx, &sql_contact_insert, args(f, &same), NULL, NULL),
+	assert_int_equal(db_tx_run(tx, &sql_contact_insert, db_fixture_args(f, &same), NULL, NULL),
 		ST_OK); /* the other insert waits for this one's end */
 	group_init(&g);
 	group_spawn(&g, run_add, &c);
@@ -132,17 +120,17 @@ static void an_idempotent_write_is_sent_again(struct db_fixture *f)
 
 static void a_transaction_whose_connection_broke_says_so(struct db_fixture *f)
 {
-	Crm__RowKey k = key(ID);
+	Crm__RowKey k = db_fixture_key(ID);
 	struct db_tx *tx;
 	assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, args(f, &k), NULL, NULL), ST_OK);
+	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL), ST_OK);
 	terminate_backends(f, "state = 'idle in transaction'");
 	assert_int_equal(fiber_sleep_us(50000), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, args(f, &k), NULL, NULL), ST_UNAVAILABLE);
+	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL), ST_UNAVAILABLE);
 	assert_int_equal(db_commit(tx, NULL), ST_UNAVAILABLE);
 	for (int i = 0; i < 6; i++) { /* the pool is whole again */
 		assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
-		assert_int_equal(db_tx_run(tx, &sql_counter_add, args(f, &k), NULL, NULL), ST_OK);
+		assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL), ST_OK);
 		assert_int_equal(db_commit(tx, NULL), ST_OK);
 	}
 	assert_string_equal(postgres_value(f->pg, f->a, "SELECT n FROM counter"), "6");
@@ -231,8 +219,8 @@ static void what_was_acknowledged_outlives_kill_9(struct db_fixture *f)
 	assert_true(l->unknown > 0 || l->unavailable > 0);
 	assert_int_equal(l->other, 0);
 	for (size_t i = 0; i < l->acknowledged; i++) {
-		Crm__RowKey k = key(l->ids[i]);
-		assert_int_equal(db_read(f->db, f->a, &sql_contact_get, args(f, &k), NULL), ST_OK);
+		Crm__RowKey k = db_fixture_key(l->ids[i]);
+		assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_OK);
 	}
 	size_t rows = (size_t)strtoul(
 		postgres_value(f->pg, f->a, "SELECT count(*) FROM contact"), NULL, 10);
@@ -275,21 +263,21 @@ static void a_server_that_says_nothing_does_not_hold_calls(struct db_fixture *f)
 
 static void a_changed_result_type_is_prepared_anew(struct db_fixture *f)
 {
-	Crm__RowKey k = key(ID);
+	Crm__RowKey k = db_fixture_key(ID);
 	struct db_rows *rows;
 	struct db_batch *b = db_batch_new(f->db, f->a);
-	db_batch_add(b, &sql_counter_add, args(f, &k));
+	db_batch_add(b, &sql_counter_add, db_fixture_args(f, &k));
 	assert_int_equal(db_write(f->db, f->a, b, NULL), ST_OK);
 	for (int i = 0; i < 3; i++) {
 		for (int n = 0; n < 4; n++) {
 			assert_int_equal(
-				db_read(f->db, f->a, &sql_counter_get, args(f, &k), &rows), ST_OK);
+				db_read(f->db, f->a, &sql_counter_get, db_fixture_args(f, &k), &rows), ST_OK);
 			assert_int_equal(db_int(rows, 0, "n"), 1 + i);
 		}
 		postgres_exec(f->pg, i % 2 ? "ALTER TABLE counter ALTER n TYPE bigint"
 					   : "ALTER TABLE counter ALTER n TYPE int");
 		b = db_batch_new(f->db, f->a);
-		size_t at = db_batch_add(b, &sql_counter_add, args(f, &k));
+		size_t at = db_batch_add(b, &sql_counter_add, db_fixture_args(f, &k));
 		assert_int_equal(db_write(f->db, f->a, b, NULL), ST_OK);
 		assert_int_equal(db_int(db_batch_rows(b, at), 0, "n"), 2 + i);
 	}

@@ -15,18 +15,6 @@
 #define ID  "0190a000-0000-7000-8000-000000000001"
 #define ID2 "0190a000-0000-7000-8000-000000000002"
 
-static struct db_args args(struct db_fixture *f, const void *input)
-{
-	return (struct db_args){ input, &f->scope };
-}
-
-static Crm__RowKey key(const char *id)
-{
-	Crm__RowKey k = CRM__ROW_KEY__INIT;
-	k.id = id;
-	return k;
-}
-
 static size_t add_contact(
 	struct db_fixture *f, struct db_batch *b, const char *id, const char *display_name)
 {
@@ -34,13 +22,13 @@ static size_t add_contact(
 	c.id = id;
 	c.display_name = display_name;
 	return db_batch_add(
-		b, &sql_contact_insert, args(f, &c)); /* c dies here: its values were bound */
+		b, &sql_contact_insert, db_fixture_args(f, &c)); /* c dies here: its values were bound */
 }
 
 static enum status get(struct db_fixture *f, const char *id)
 {
-	Crm__RowKey k = key(id);
-	return db_read(f->db, f->a, &sql_contact_get, args(f, &k), NULL);
+	Crm__RowKey k = db_fixture_key(id);
+	return db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL);
 }
 
 static enum status parse(struct db_fixture *f, const char *text, int64_t *ret)
@@ -48,7 +36,7 @@ static enum status parse(struct db_fixture *f, const char *text, int64_t *ret)
 	Crm__IdempotencyRow row = CRM__IDEMPOTENCY_ROW__INIT;
 	struct db_rows *rows;
 	row.method = text;
-	enum status s = db_read(f->db, f->a, &sql_parse_number, args(f, &row), &rows);
+	enum status s = db_read(f->db, f->a, &sql_parse_number, db_fixture_args(f, &row), &rows);
 	if (s == ST_OK)
 		*ret = db_int(rows, 0, "n");
 	return s;
@@ -58,7 +46,7 @@ static enum status nap(struct db_fixture *f, const char *seconds)
 {
 	Crm__IdempotencyRow row = CRM__IDEMPOTENCY_ROW__INIT;
 	row.method = seconds;
-	return db_read(f->db, f->a, &sql_nap, args(f, &row), NULL);
+	return db_read(f->db, f->a, &sql_nap, db_fixture_args(f, &row), NULL);
 }
 
 /* ---- side by side ---- */
@@ -165,9 +153,9 @@ static void a_must_that_finds_nothing_undoes_the_batch(struct db_fixture *f)
 {
 	struct db_batch *b = db_batch_new(f->db, f->a);
 	struct db_error e = { 0 };
-	Crm__RowKey k = key(ID2);
+	Crm__RowKey k = db_fixture_key(ID2);
 	add_contact(f, b, ID, "a");
-	db_batch_add(b, &sql_contact_touch, args(f, &k));
+	db_batch_add(b, &sql_contact_touch, db_fixture_args(f, &k));
 	assert_int_equal(db_write(f->db, f->a, b, &e), ST_ABORTED);
 	assert_string_equal(e.constraint, "contact_touch");
 	assert_int_equal(e.statement, 1);
@@ -176,8 +164,8 @@ static void a_must_that_finds_nothing_undoes_the_batch(struct db_fixture *f)
 	b = db_batch_new(f->db, f->a);
 	k.id = ID;
 	size_t first = add_contact(f, b, ID, "a"),
-	       second = db_batch_add(b, &sql_contact_touch, args(f, &k));
-	size_t third = db_batch_add(b, &sql_contact_delete, args(f, &k));
+	       second = db_batch_add(b, &sql_contact_touch, db_fixture_args(f, &k));
+	size_t third = db_batch_add(b, &sql_contact_delete, db_fixture_args(f, &k));
 	assert_int_equal(db_write(f->db, f->a, b, &e), ST_OK);
 	assert_int_equal(db_affected(db_batch_rows(b, first)), 1);
 	assert_int_equal(db_affected(db_batch_rows(b, second)), 1);
@@ -194,7 +182,7 @@ static void a_one_that_changes_nothing_undoes_the_batch(struct db_fixture *f)
 	u.contact = &c;
 	struct db_batch *b = db_batch_new(f->db, f->a);
 	add_contact(f, b, ID, "a");
-	db_batch_add(b, &sql_contact_update, args(f, &u));
+	db_batch_add(b, &sql_contact_update, db_fixture_args(f, &u));
 	assert_int_equal(db_write(f->db, f->a, b, &e), ST_NOT_FOUND);
 	assert_string_equal(e.constraint, "contact_update");
 	assert_int_equal(get(f, ID), ST_NOT_FOUND);
@@ -207,7 +195,7 @@ static void what_is_checked_at_commit_fails_the_batch(struct db_fixture *f)
 	t.id = ID;
 	t.parent_id = ID2; /* is not there, which a deferred foreign key notices */
 	struct db_batch *b = db_batch_new(f->db, f->a);
-	db_batch_add(b, &sql_account_insert, args(f, &t));
+	db_batch_add(b, &sql_account_insert, db_fixture_args(f, &t));
 	assert_int_equal(db_write(f->db, f->a, b, &e), ST_FAILED_PRECONDITION);
 	assert_string_equal(e.constraint, "account_parent_exists");
 	assert_string_equal(postgres_value(f->pg, f->a, "SELECT count(*) FROM account"), "0");
@@ -280,7 +268,7 @@ static void run_cancelled(void *arg)
 	struct arena *a = arena_new();
 	Crm__IdempotencyRow row = CRM__IDEMPOTENCY_ROW__INIT;
 	row.method = arena_strdup(a, "0.05");
-	c->status = db_read(c->f->db, a, &sql_nap, args(c->f, &row), NULL);
+	c->status = db_read(c->f->db, a, &sql_nap, db_fixture_args(c->f, &row), NULL);
 	arena_free(a); /* its memory is gone when the answer comes */
 }
 
@@ -300,10 +288,10 @@ static void write_after_cancel(void *arg)
 {
 	struct child *c = arg;
 	struct db_tx *tx;
-	Crm__RowKey k = key(ID);
+	Crm__RowKey k = db_fixture_key(ID);
 	struct arena *a = arena_new();
 	assert_int_equal(db_begin(c->f->db, a, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, args(c->f, &k), NULL, NULL), ST_OK);
+	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(c->f, &k), NULL, NULL), ST_OK);
 	fiber_cancel(fiber_self());
 	c->status = write_contact(c->f, ID);
 	assert_int_equal(get(c->f, ID), ST_CANCELLED);
@@ -335,20 +323,20 @@ static void a_statement_that_takes_too_long_is_ended(struct db_fixture *f)
 
 static int64_t counter(struct db_fixture *f)
 {
-	Crm__RowKey k = key(ID);
+	Crm__RowKey k = db_fixture_key(ID);
 	struct db_rows *rows;
-	enum status s = db_read(f->db, f->a, &sql_counter_get, args(f, &k), &rows);
+	enum status s = db_read(f->db, f->a, &sql_counter_get, db_fixture_args(f, &k), &rows);
 	return s == ST_OK ? db_int(rows, 0, "n") : 0;
 }
 
 static void a_transaction_commits_or_rolls_back(struct db_fixture *f)
 {
-	Crm__RowKey k = key(ID);
+	Crm__RowKey k = db_fixture_key(ID);
 	struct db_tx *tx;
 	struct db_rows *rows;
 	assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_lock, args(f, &k), NULL, NULL), ST_NOT_FOUND);
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, args(f, &k), &rows, NULL), ST_OK);
+	assert_int_equal(db_tx_run(tx, &sql_counter_lock, db_fixture_args(f, &k), NULL, NULL), ST_NOT_FOUND);
+	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), &rows, NULL), ST_OK);
 	assert_int_equal(db_int(rows, 0, "n"), 1);
 	assert_int_equal(counter(f), 0);
 	assert_int_equal(db_commit(tx, NULL), ST_OK);
@@ -356,15 +344,15 @@ static void a_transaction_commits_or_rolls_back(struct db_fixture *f)
 
 	struct arena *call = arena_new();
 	assert_int_equal(db_begin(f->db, call, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, args(f, &k), NULL, NULL), ST_OK);
+	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL), ST_OK);
 	arena_free(call); /* forgotten: rolled back */
 	assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_lock, args(f, &k), &rows, NULL),
+	assert_int_equal(db_tx_run(tx, &sql_counter_lock, db_fixture_args(f, &k), &rows, NULL),
 		ST_OK); /* the lock is free */
 	assert_int_equal(db_int(rows, 0, "n"), 1);
 	db_rollback(tx);
 	struct db_error e = { 0 };
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, args(f, &k), NULL, &e), ST_ABORTED);
+	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, &e), ST_ABORTED);
 	assert_int_equal(db_commit(tx, &e), ST_ABORTED);
 	assert_int_equal(counter(f), 1);
 }
@@ -378,9 +366,9 @@ static void a_failed_statement_fails_its_transaction(struct db_fixture *f)
 	for (int i = 0; i < 5; i++) { /* more often than there are connections: each goes back */
 		assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
 		c.display_name = "good";
-		assert_int_equal(db_tx_run(tx, &sql_contact_insert, args(f, &c), NULL, &e), ST_OK);
+		assert_int_equal(db_tx_run(tx, &sql_contact_insert, db_fixture_args(f, &c), NULL, &e), ST_OK);
 		c.display_name = "bad";
-		assert_int_equal(db_tx_run(tx, &sql_contact_insert, args(f, &c), NULL, &e),
+		assert_int_equal(db_tx_run(tx, &sql_contact_insert, db_fixture_args(f, &c), NULL, &e),
 			ST_INVALID_ARGUMENT);
 		assert_string_equal(e.constraint, "contact_display_name_not_bad");
 		assert_int_equal(db_commit(tx, &e), ST_INVALID_ARGUMENT);
@@ -396,7 +384,7 @@ static void commit_tells_of_what_is_checked_then(struct db_fixture *f)
 	t.id = ID;
 	t.parent_id = ID2;
 	assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_account_insert, args(f, &t), NULL, &e), ST_OK);
+	assert_int_equal(db_tx_run(tx, &sql_account_insert, db_fixture_args(f, &t), NULL, &e), ST_OK);
 	assert_int_equal(db_commit(tx, &e), ST_FAILED_PRECONDITION);
 	assert_string_equal(e.constraint, "account_parent_exists");
 }
@@ -405,11 +393,11 @@ static void increment(void *arg)
 {
 	struct child *c = arg;
 	struct db_tx *tx;
-	Crm__RowKey k = key(ID);
+	Crm__RowKey k = db_fixture_key(ID);
 	struct arena *a = arena_new();
 	c->status = db_begin(c->f->db, a, &tx);
 	if (c->status == ST_OK)
-		c->status = db_tx_run(tx, &sql_counter_add, args(c->f, &k), NULL, NULL);
+		c->status = db_tx_run(tx, &sql_counter_add, db_fixture_args(c->f, &k), NULL, NULL);
 	if (c->status == ST_OK)
 		c->status = db_commit(tx, NULL);
 	arena_free(a);
@@ -433,17 +421,17 @@ static void transactions_queue_for_connections(struct db_fixture *f)
 
 static void giving_up_cancels_the_statement_in_the_server(struct db_fixture *f)
 {
-	Crm__RowKey k = key(ID);
+	Crm__RowKey k = db_fixture_key(ID);
 	struct db_tx *holder, *waiter;
 	struct db_batch *b = db_batch_new(f->db, f->a);
-	db_batch_add(b, &sql_counter_add, args(f, &k));
+	db_batch_add(b, &sql_counter_add, db_fixture_args(f, &k));
 	assert_int_equal(db_write(f->db, f->a, b, NULL), ST_OK);
 	assert_int_equal(db_begin(f->db, f->a, &holder), ST_OK);
-	assert_int_equal(db_tx_run(holder, &sql_counter_lock, args(f, &k), NULL, NULL), ST_OK);
+	assert_int_equal(db_tx_run(holder, &sql_counter_lock, db_fixture_args(f, &k), NULL, NULL), ST_OK);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(db_begin(f->db, f->a, &waiter), ST_OK);
 		fiber_set_deadline(fiber_self(), clock_mono_us() + 30000);
-		assert_int_equal(db_tx_run(waiter, &sql_counter_lock, args(f, &k), NULL, NULL),
+		assert_int_equal(db_tx_run(waiter, &sql_counter_lock, db_fixture_args(f, &k), NULL, NULL),
 			ST_DEADLINE_EXCEEDED);
 		fiber_set_deadline(fiber_self(), CLOCK_NEVER);
 	}
@@ -477,7 +465,7 @@ static enum status take(struct db_rows *portion, void *arg)
 		s->rows++;
 	}
 	assert_int_equal(fiber_sleep_us(1000), ST_OK); /* a slow reader */
-	assert_int_equal(db_read(s->f->db, s->f->a, &sql_nap_slow, args(s->f, NULL), NULL),
+	assert_int_equal(db_read(s->f->db, s->f->a, &sql_nap_slow, db_fixture_args(s->f, NULL), NULL),
 		ST_OK); /* the lane serves others meanwhile */
 	return s->portions == s->stop_after ? ST_CANCELLED : ST_OK;
 }
@@ -500,7 +488,7 @@ static void a_stream_brings_every_row_once(struct db_fixture *f)
 		postgres_exec(f->pg, "TRUNCATE contact");
 		given_contacts(f, sizes[i]);
 		assert_int_equal(
-			db_stream(f->db, f->a, &sql_contact_all, args(f, NULL), NULL, take, &s),
+			db_stream(f->db, f->a, &sql_contact_all, db_fixture_args(f, NULL), NULL, take, &s),
 			ST_OK);
 		assert_int_equal(s.rows, sizes[i]);
 	}
@@ -518,20 +506,20 @@ static void a_stream_can_be_filtered_and_left(struct db_fixture *f)
 		.limit = 1000000,
 		.n_values = 1,
 		.values = values };
-	assert_int_equal(db_stream(f->db, f->a, &sql_contact_list, args(f, &r), &page, take, &s),
+	assert_int_equal(db_stream(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), &page, take, &s),
 		ST_CANCELLED);
 	assert_int_equal(s.rows, 1000);
 	values[0] = "2";
 	s = (struct seen){ .f = f, .last = "" };
 	assert_int_equal(
-		db_stream(f->db, f->a, &sql_contact_list, args(f, &r), &page, take, &s), ST_OK);
+		db_stream(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), &page, take, &s), ST_OK);
 	assert_int_equal(s.rows, 0);
 	values[0] = "x";
-	assert_int_equal(db_stream(f->db, f->a, &sql_contact_list, args(f, &r), &page, take, &s),
+	assert_int_equal(db_stream(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), &page, take, &s),
 		ST_INVALID_ARGUMENT);
 	s = (struct seen){ .f = f, .last = "" };
 	assert_int_equal(
-		db_stream(f->db, f->a, &sql_contact_all, args(f, NULL), NULL, take, &s), ST_OK);
+		db_stream(f->db, f->a, &sql_contact_all, db_fixture_args(f, NULL), NULL, take, &s), ST_OK);
 	assert_int_equal(s.rows, 1500);
 }
 

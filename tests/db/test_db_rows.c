@@ -13,32 +13,20 @@
 #define ID  "0190a000-0000-7000-8000-000000000001"
 #define ID2 "0190a000-0000-7000-8000-000000000002"
 
-static struct db_args args(struct db_fixture *f, const void *input)
-{
-	return (struct db_args){ input, &f->scope };
-}
-
 static enum status write_one(
 	struct db_fixture *f, const struct db_statement *s, const void *input, struct db_error *ret)
 {
 	struct db_batch *b = db_batch_new(f->db, f->a);
-	db_batch_add(b, s, args(f, input));
+	db_batch_add(b, s, db_fixture_args(f, input));
 	return db_write(f->db, f->a, b, ret);
-}
-
-static Crm__RowKey key(const char *id)
-{
-	Crm__RowKey k = CRM__ROW_KEY__INIT;
-	k.id = id;
-	return k;
 }
 
 static Crm__Contact *read_contact(struct db_fixture *f, const char *id)
 {
-	Crm__RowKey k = key(id);
+	Crm__RowKey k = db_fixture_key(id);
 	struct db_rows *rows;
 	Crm__Contact *c;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, args(f, &k), &rows), ST_OK);
+	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), &rows), ST_OK);
 	assert_int_equal(db_row_message(f->a, rows, 0, &c), ST_OK);
 	return c;
 }
@@ -135,9 +123,9 @@ static void long_text_and_many_elements_keep_their_lengths(struct db_fixture *f)
 
 static void what_is_not_there_is_not_found(struct db_fixture *f)
 {
-	Crm__RowKey k = key(ID);
+	Crm__RowKey k = db_fixture_key(ID);
 	struct db_rows *rows = NULL;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, args(f, &k), &rows), ST_NOT_FOUND);
+	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), &rows), ST_NOT_FOUND);
 	assert_null(rows);
 }
 
@@ -148,19 +136,19 @@ static void another_tenant_and_another_owner_see_nothing(struct db_fixture *f)
 	c.owner_id = "0190a000-0000-7000-8000-0000000000ff";
 	c.team_id = "0190a000-0000-7000-8000-0000000000fe";
 	assert_int_equal(write_one(f, &sql_contact_insert, &c, NULL), ST_OK);
-	Crm__RowKey k = key(ID);
+	Crm__RowKey k = db_fixture_key(ID);
 	f->scope.sees_all = false;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, args(f, &k), NULL), ST_NOT_FOUND);
+	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_NOT_FOUND);
 	const char *teams[] = { ID2, c.team_id };
 	f->scope.n_teams = 2;
 	f->scope.teams = teams;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, args(f, &k), NULL), ST_OK);
+	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_OK);
 	f->scope.n_teams = 0;
 	f->scope.user_id = c.owner_id;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, args(f, &k), NULL), ST_OK);
+	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_OK);
 	f->scope.sees_all = true;
 	f->scope.tenant_id = DB_OTHER_TENANT;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, args(f, &k), NULL), ST_NOT_FOUND);
+	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_NOT_FOUND);
 }
 
 static void a_malformed_id_is_refused_before_it_travels(struct db_fixture *f)
@@ -168,8 +156,8 @@ static void a_malformed_id_is_refused_before_it_travels(struct db_fixture *f)
 	static const char *const bad[] = { "x", "0190a000-0000-7000-8000-00000000000",
 		"0190a000-0000-7000-8000-00000000000g", "' OR true --" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		Crm__RowKey k = key(bad[i]);
-		assert_int_equal(db_read(f->db, f->a, &sql_contact_get, args(f, &k), NULL),
+		Crm__RowKey k = db_fixture_key(bad[i]);
+		assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL),
 			ST_INVALID_ARGUMENT);
 	}
 	const char *ids[] = { ID, "no" };
@@ -177,7 +165,7 @@ static void a_malformed_id_is_refused_before_it_travels(struct db_fixture *f)
 	many.n_ids = 2;
 	many.ids = ids;
 	assert_int_equal(
-		db_read(f->db, f->a, &sql_contact_ids, args(f, &many), NULL), ST_INVALID_ARGUMENT);
+		db_read(f->db, f->a, &sql_contact_ids, db_fixture_args(f, &many), NULL), ST_INVALID_ARGUMENT);
 	Crm__Contact c = CRM__CONTACT__INIT;
 	c.id = ID;
 	c.birth_date = "2023-02-29";
@@ -203,7 +191,7 @@ static void an_update_keeps_what_its_mask_does_not_name(struct db_fixture *f)
 	u.contact = &c;
 	u.update_mask = &mask;
 	struct db_batch *b = db_batch_new(f->db, f->a);
-	size_t i = db_batch_add(b, &sql_contact_update, args(f, &u));
+	size_t i = db_batch_add(b, &sql_contact_update, db_fixture_args(f, &u));
 	assert_int_equal(db_write(f->db, f->a, b, NULL), ST_OK);
 	Crm__Contact *got;
 	assert_int_equal(db_count(db_batch_rows(b, i)), 1);
@@ -227,7 +215,7 @@ static void single_columns_can_be_read(struct db_fixture *f)
 	many.n_ids = 1;
 	many.ids = ids;
 	struct db_rows *rows;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_ids, args(f, &many), &rows), ST_OK);
+	assert_int_equal(db_read(f->db, f->a, &sql_contact_ids, db_fixture_args(f, &many), &rows), ST_OK);
 	assert_int_equal(db_count(rows), 1);
 	assert_string_equal(db_text(rows, 0, "id"), ID);
 	assert_string_equal(db_text(rows, 0, "display_name"), "Jana");
@@ -237,7 +225,7 @@ static void single_columns_can_be_read(struct db_fixture *f)
 	assert_true(db_int(rows, 0, "create_time") == 1700000000123456);
 	assert_true(str_is(db_bytes(rows, 0, "display_name"), "Jana"));
 	many.n_ids = 0;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_ids, args(f, &many), &rows), ST_OK);
+	assert_int_equal(db_read(f->db, f->a, &sql_contact_ids, db_fixture_args(f, &many), &rows), ST_OK);
 	assert_int_equal(db_count(rows), 0);
 }
 
@@ -258,7 +246,7 @@ static const char *first_name(struct db_fixture *f, const struct db_page_args *p
 	Crm__ListContactsRequest r = CRM__LIST_CONTACTS_REQUEST__INIT;
 	struct db_rows *rows;
 	assert_int_equal(
-		db_read_page(f->db, f->a, &sql_contact_list, args(f, &r), page, &rows), ST_OK);
+		db_read_page(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), page, &rows), ST_OK);
 	return db_count(rows) ? arena_printf(f->a, "%s/%zu", db_text(rows, 0, "display_name"),
 					db_count(rows))
 			      : "none";
@@ -292,7 +280,7 @@ static void pages_filter_order_and_limit(struct db_fixture *f)
 		.values = values };
 	assert_int_equal(
 		db_read_page(f->db, f->a, &sql_contact_list,
-			args(f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT), &page,
+			db_fixture_args(f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT), &page,
 			NULL),
 		ST_INVALID_ARGUMENT); /* zzz is no time */
 }
@@ -309,7 +297,7 @@ static void many_filters_do_not_pile_up_in_the_server(struct db_fixture *f)
 	struct db_rows *rows;
 	assert_int_equal(
 		db_read_page(f->db, f->a, &sql_contact_list,
-			args(f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT),
+			db_fixture_args(f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT),
 			&(struct db_page_args){
 				.filter = "(SELECT count(*) FROM pg_prepared_statements) < 200",
 				.order = "c.id",
@@ -367,7 +355,7 @@ static void every_type_comes_back(struct db_fixture *f)
 	assert_int_equal(write_one(f, &sql_everything_insert, &e, NULL), ST_OK);
 	struct db_rows *rows;
 	Crm__Everything *got;
-	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, args(f, &e), &rows), ST_OK);
+	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
 	assert_int_equal(db_row_message(f->a, rows, 0, &got), ST_OK);
 	assert_non_null(got->a_message); /* citext */
 	assert_string_equal(got->a_message->a_message->far_away, "text");
@@ -382,7 +370,7 @@ static void null_is_absent_and_a_set_oneof_keeps_its_zero(struct db_fixture *f)
 	assert_int_equal(write_one(f, &sql_everything_insert, &e, NULL), ST_OK);
 	struct db_rows *rows;
 	Crm__Everything *got;
-	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, args(f, &e), &rows), ST_OK);
+	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
 	assert_int_equal(db_row_message(f->a, rows, 0, &got), ST_OK);
 	assert_int_equal(got->choice_case, CRM__EVERYTHING__CHOICE__NOT_SET);
 	assert_null(got->timestamp);
@@ -391,7 +379,7 @@ static void null_is_absent_and_a_set_oneof_keeps_its_zero(struct db_fixture *f)
 	e.an_int64 = 9;
 	e.choice_case = CRM__EVERYTHING__CHOICE_CHOICE_INT;
 	assert_int_equal(write_one(f, &sql_everything_insert, &e, NULL), ST_OK);
-	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, args(f, &e), &rows), ST_OK);
+	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
 	assert_int_equal(db_row_message(f->a, rows, 0, &got), ST_OK);
 	assert_int_equal(got->choice_case, CRM__EVERYTHING__CHOICE_CHOICE_INT);
 }
@@ -432,7 +420,7 @@ static void strings_become_what_their_columns_are(struct db_fixture *f)
 	assert_string_equal(stored(f, "a_number"), "-12.3400");
 	struct db_rows *rows;
 	Crm__Everything *got;
-	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, args(f, &e), &rows), ST_OK);
+	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
 	assert_int_equal(db_row_message(f->a, rows, 0, &got), ST_OK);
 	assert_string_equal(got->a_message->a_string, "-12.3400");
 	assert_string_equal(got->a_message->far_away, "0001-01-01");
@@ -454,7 +442,7 @@ static void numeric_prints_as_postgres_prints_it(struct db_fixture *f)
 		struct db_rows *rows;
 		Crm__Everything *got;
 		assert_int_equal(
-			db_read(f->db, f->a, &sql_everything_get, args(f, &e), &rows), ST_OK);
+			db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
 		assert_int_equal(db_row_message(f->a, rows, 0, &got), ST_OK);
 		assert_string_equal(got->a_message->a_string, stored(f, "a_number::text"));
 	}

@@ -13,16 +13,6 @@
 #include "kit/write.h"
 #include "tests/support/kit_fixture.h"
 
-enum { PATIENCE_US = 20 * 1000 * 1000 };
-
-#define IN_FIBER(name)                                                                             \
-	static void name##_body(struct kit_fixture *f);                                            \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		kit_run(*state, name##_body);                                                      \
-	}                                                                                          \
-	static void name##_body(struct kit_fixture *f)
-
 /* ---- publishing as another service would ---- */
 
 struct publication {
@@ -86,18 +76,6 @@ static Crm__User user(const char *name, const char *team)
 	return u;
 }
 
-static void await_value(struct kit_fixture *f, const char *sql, const char *value)
-{
-	const char *got = "";
-	for (int64_t end = clock_mono_us() + PATIENCE_US; clock_mono_us() < end;) {
-		got = kit_value(f, sql);
-		if (strcmp(got, value) == 0)
-			return;
-		assert_int_equal(fiber_sleep_us(10000), ST_OK);
-	}
-	fail_msg("%s: %s instead of %s", sql, got, value);
-}
-
 #define DIRECTORY "SELECT display_name || ' ' || coalesce(team_id::text, '') || ' ' || is_active || ' ' || revision FROM directory_user"
 
 /* ---- the directory ---- */
@@ -107,7 +85,7 @@ IN_FIBER(the_directory_follows_the_users_of_identity)
 	Crm__User u = user("Eva", TEAM_B);
 	events_start(&f->service);
 	publish_event(f, user_event(f, "created", 1, &u));
-	await_value(f, DIRECTORY, "Eva " TEAM_B " true 1");
+	kit_await_value(f, DIRECTORY, "Eva " TEAM_B " true 1");
 	struct call *call = kit_new_call(f, (struct caller){ 0 }, "contacts/GetContact", NULL, pb_new(f->arena, &crm__get_contact_request__descriptor));
 	const char *team = "";
 	assert_int_equal(directory_user(call, USER_B, &team), ST_OK);
@@ -115,13 +93,13 @@ IN_FIBER(the_directory_follows_the_users_of_identity)
 	u = user("Eva Nová", "");
 	u.state = CRM__USER__STATE__STATE_SUSPENDED;
 	publish_event(f, user_event(f, "updated", 2, &u));
-	await_value(f, DIRECTORY, "Eva Nová  false 2");
+	kit_await_value(f, DIRECTORY, "Eva Nová  false 2");
 	assert_int_equal(directory_user(call, USER_B, &team), ST_NOT_FOUND);
 	Crm__Event *gone = user_event(f, "deleted", 3, NULL);
 	gone->before = pack(f, &u);
 	publish_event(f, gone);
-	await_value(f, DIRECTORY, "Eva Nová  false 3");
-	await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_directory'", "3");
+	kit_await_value(f, DIRECTORY, "Eva Nová  false 3");
+	kit_await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_directory'", "3");
 }
 
 IN_FIBER(a_stale_event_changes_nothing)
@@ -130,9 +108,9 @@ IN_FIBER(a_stale_event_changes_nothing)
 	events_start(&f->service);
 	publish_event(f, user_event(f, "updated", 5, &now));
 	publish_event(f, user_event(f, "updated", 4, &then));
-	await_value(f, DIRECTORY, "Now " TEAM_B " true 5");
+	kit_await_value(f, DIRECTORY, "Now " TEAM_B " true 5");
 	publish_event(f, user_event(f, "updated", 6, &next));
-	await_value(f, DIRECTORY, "Next " TEAM_A " true 6");
+	kit_await_value(f, DIRECTORY, "Next " TEAM_A " true 6");
 	assert_string_equal(kit_value(f, "SELECT count(*) FROM inbox"), "2");
 }
 
@@ -178,7 +156,7 @@ IN_FIBER(a_handler_gets_the_event_as_a_call_and_is_repeated_until_it_succeeds)
 	Crm__User u = user("Eva", TEAM_B);
 	start_handler(f, REMEMBERS, 1);
 	publish_event(f, user_event(f, "created", 1, &u));
-	await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_remember'", "1");
+	kit_await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_remember'", "1");
 	assert_int_equal(handler.calls, 2);
 	assert_string_equal(handler.seen, "Eva");
 }
@@ -191,7 +169,7 @@ IN_FIBER(a_repeated_event_is_handled_once)
 	publish_event(f, e);
 	publish_event(f, e); /* under another message id: the broker takes it for a new one */
 	publish_event(f, user_event(f, "updated", 2, &u));
-	await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_remember'", "2");
+	kit_await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_remember'", "2");
 	assert_int_equal(handler.calls, 2);
 }
 
@@ -201,8 +179,8 @@ IN_FIBER(who_wants_all_hears_stale_events_too)
 	start_handler(f, REMEMBERS_ALL, 0);
 	publish_event(f, user_event(f, "updated", 5, &u));
 	publish_event(f, user_event(f, "updated", 4, &u));
-	await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_remember'", "2");
-	await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_directory'", "1");
+	kit_await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_remember'", "2");
+	kit_await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_directory'", "1");
 }
 
 IN_FIBER(malformed_events_are_dropped_and_do_not_stop_the_rest)
@@ -229,8 +207,8 @@ IN_FIBER(malformed_events_are_dropped_and_do_not_stop_the_rest)
 	e->after = (ProtobufCBinaryData){ .len = 4, .data = (uint8_t *)(uintptr_t)"\x0a\xff\xff\xff" };
 	publish(f, subject, pb_pack(f->arena, e));
 	publish_event(f, user_event(f, "updated", 2, &u));
-	await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_remember'", "1");
-	await_value(f, DIRECTORY, "Eva " TEAM_B " true 2");
+	kit_await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_remember'", "1");
+	kit_await_value(f, DIRECTORY, "Eva " TEAM_B " true 2");
 	assert_int_equal(handler.calls, 1);
 }
 

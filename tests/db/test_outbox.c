@@ -17,14 +17,6 @@
 
 enum { PATIENCE_US = 40 * 1000 * 1000 };
 
-#define IN_FIBER(name)                                                                             \
-	static void name##_body(struct kit_fixture *f);                                            \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		kit_run(*state, name##_body);                                                      \
-	}                                                                                          \
-	static void name##_body(struct kit_fixture *f)
-
 /* ---- a consumer whose effect can be counted ---- */
 
 /* An affiliation for each contact that is created. */
@@ -53,24 +45,11 @@ static void listen_to(struct kit_fixture *f)
 	events_start(&f->service);
 }
 
-/* Until the SQL gives the value; PostgreSQL must be running. */
-static void await_value(struct kit_fixture *f, const char *sql, const char *value)
-{
-	const char *got = "";
-	for (int64_t end = clock_mono_us() + PATIENCE_US; clock_mono_us() < end;) {
-		got = kit_value(f, sql);
-		if (strcmp(got, value) == 0)
-			return;
-		assert_int_equal(fiber_sleep_us(20000), ST_OK);
-	}
-	fail_msg("%s: %s instead of %s", sql, got, value);
-}
-
 static void assert_each_event_had_one_effect(struct kit_fixture *f)
 {
 	const char *contacts = kit_value(f, "SELECT count(*) FROM record_contact");
-	await_value(f, "SELECT count(*) FROM outbox", "0");
-	await_value(f, "SELECT count(DISTINCT a.contact_id) FROM record_affiliation a JOIN record_contact c ON c.id = a.contact_id", contacts);
+	kit_await_value(f, "SELECT count(*) FROM outbox", "0");
+	kit_await_value(f, "SELECT count(DISTINCT a.contact_id) FROM record_affiliation a JOIN record_contact c ON c.id = a.contact_id", contacts);
 	assert_string_equal(kit_value(f, "SELECT count(*) FROM record_affiliation"), contacts);
 }
 
@@ -161,7 +140,7 @@ IN_FIBER(rows_that_nobody_announced_are_found_by_the_sweep)
 {
 	listen_to(f);
 	(void)given_contact(f, "Jana");
-	await_value(f, "SELECT count(*) FROM outbox", "0");
+	kit_await_value(f, "SELECT count(*) FROM outbox", "0");
 	struct outbox *kept = f->service.outbox;
 	f->service.outbox = NULL; /* nobody to wake */
 	(void)given_contact(f, "Eva");
@@ -205,7 +184,7 @@ IN_FIBER(another_relay_takes_over_when_the_first_loses_its_connection)
 	struct outbox *second = outbox_new(&f->service);
 	(void)given_contact(f, "Jana");
 	outbox_wake(second);
-	await_value(f, "SELECT count(*) FROM outbox", "0");
+	kit_await_value(f, "SELECT count(*) FROM outbox", "0");
 	assert_string_equal(kit_value(f, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"), "1");
 	outbox_free(f->service.outbox); /* with its connection goes its lock */
 	f->service.outbox = NULL;
@@ -220,8 +199,8 @@ IN_FIBER(another_relay_takes_over_when_the_first_loses_its_connection)
 IN_FIBER(the_lock_is_free_when_there_is_nothing_to_do)
 {
 	(void)given_contact(f, "Jana");
-	await_value(f, "SELECT count(*) FROM outbox", "0");
-	await_value(f, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", "0");
+	kit_await_value(f, "SELECT count(*) FROM outbox", "0");
+	kit_await_value(f, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", "0");
 }
 
 IN_FIBER(an_event_too_large_for_the_broker_travels_without_the_resource)
@@ -237,9 +216,9 @@ IN_FIBER(an_event_too_large_for_the_broker_travels_without_the_resource)
 	listen_to(f);
 	assert_int_equal(call_write(call, db_batch_new(f->service.db, f->arena), &change, 1, NULL), ST_OK);
 	(void)given_contact(f, "Jana");
-	await_value(f, "SELECT count(*) FROM record_affiliation WHERE contact_id = '" USER_B "'", "1");
-	await_value(f, "SELECT count(*) FROM record_affiliation", "2");
-	await_value(f, "SELECT count(*) FROM outbox", "0");
+	kit_await_value(f, "SELECT count(*) FROM record_affiliation WHERE contact_id = '" USER_B "'", "1");
+	kit_await_value(f, "SELECT count(*) FROM record_affiliation", "2");
+	kit_await_value(f, "SELECT count(*) FROM outbox", "0");
 }
 
 IN_FIBER(stopping_publishes_what_is_there)
@@ -257,8 +236,8 @@ IN_FIBER(old_answers_and_events_taken_in_are_cleared_away)
 	postgres_exec(f->pg, "INSERT INTO idempotency SELECT '" TENANT_A "', '" USER_A "', gen_random_uuid(), 'm', '', '', now() - d * interval '1 day' FROM generate_series(1, 14) d");
 	postgres_exec(f->pg, "INSERT INTO inbox SELECT '" TENANT_A "', 'c', gen_random_uuid(), now() - d * interval '10 days' FROM generate_series(1, 5) d");
 	f->service.outbox = outbox_new(&f->service);
-	await_value(f, "SELECT count(*) FROM idempotency", "6");
-	await_value(f, "SELECT count(*) FROM inbox", "2");
+	kit_await_value(f, "SELECT count(*) FROM idempotency", "6");
+	kit_await_value(f, "SELECT count(*) FROM inbox", "2");
 }
 
 int main(void)

@@ -11,14 +11,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-#define IN_FIBER(name)                                                                             \
-	static void name##_body(struct kit_fixture *f);                                            \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		kit_run(*state, name##_body);                                                      \
-	}                                                                                          \
-	static void name##_body(struct kit_fixture *f)
-
 struct question {
 	int page_size;
 	const char *token, *filter, *order_by;

@@ -11,15 +11,6 @@
 
 #define UNKNOWN "0190a000-0000-7000-8000-00000000dead"
 
-/* Runs the body of a test in a fiber. */
-#define IN_FIBER(name)                                                                             \
-	static void name##_body(struct kit_fixture *f);                                            \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		kit_run(*state, name##_body);                                                      \
-	}                                                                                          \
-	static void name##_body(struct kit_fixture *f)
-
 static const struct caller anyone = { 0 };
 
 /* ---- the calls ---- */

@@ -13,14 +13,6 @@
 
 #define REQUEST "0190a000-0000-7000-8000-00000000f001"
 
-#define IN_FIBER(name)                                                                             \
-	static void name##_body(struct kit_fixture *f);                                            \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		kit_run(*state, name##_body);                                                      \
-	}                                                                                          \
-	static void name##_body(struct kit_fixture *f)
-
 static struct answer create(struct kit_fixture *f, struct caller c, const char *display_name)
 {
 	Crm__Contact *contact = pb_new(f->arena, &crm__contact__descriptor);

@@ -133,3 +133,16 @@ void db_fixture_run(struct db_fixture *f, void (*fn)(struct db_fixture *f))
 	fiber_spawn(f->loop, run, &b);
 	loop_run(f->loop);
 }
+
+struct db_args db_fixture_args(const struct db_fixture *f, const void *input)
+{
+	return (struct db_args){ .input = input, .call = &f->scope };
+}
+
+Crm__RowKey db_fixture_key(const char *id)
+{
+	Crm__RowKey k = CRM__ROW_KEY__INIT;
+
+	k.id = id;
+	return k;
+}

@@ -33,3 +33,7 @@ void db_fixture_run(struct db_fixture *f, void (*fn)(struct db_fixture *f));
 void db_fixture_await(struct db_fixture *f, bool is_up);
 /* Another configuration of lanes: replaces f->db; not in a fiber. */
 void db_fixture_configure(struct db_fixture *f, const struct db_config *c);
+
+/* What a statement reads: the fixture's scope and this input. */
+struct db_args db_fixture_args(const struct db_fixture *f, const void *input);
+Crm__RowKey db_fixture_key(const char *id);

@@ -14,7 +14,7 @@
 #include "kit/write.h"
 #include "tests/support/records/sql.h"
 
-enum { WAIT_US = 20 * 1000 * 1000, POLL_US = 2000 };
+enum { WAIT_US = 20 * 1000 * 1000, POLL_US = 2000, VALUE_US = 40 * 1000 * 1000 };
 
 extern const char crm_all_pb[], crm_all_pb_end[];
 
@@ -377,4 +377,16 @@ void given_user(struct kit_fixture *f, const char *user_id, const char *team_id)
 const char *kit_value(struct kit_fixture *f, const char *sql)
 {
 	return postgres_value(f->pg, f->arena, sql);
+}
+
+void kit_await_value(struct kit_fixture *f, const char *sql, const char *value)
+{
+	const char *got = "";
+	for (int64_t end = clock_mono_us() + VALUE_US; clock_mono_us() < end;) {
+		got = kit_value(f, sql);
+		if (strcmp(got, value) == 0)
+			return;
+		assert_int_equal(fiber_sleep_us(10000), ST_OK);
+	}
+	fail_msg("%s: %s instead of %s", sql, got, value);
 }

@@ -40,6 +40,14 @@ int kit_teardown(void **state);
 
 /* Runs fn in a fiber once the database (and the bus) are up, until it returns. */
 void kit_run(struct kit_fixture *f, void (*fn)(struct kit_fixture *f));
+/* Heads a test whose body runs so: IN_FIBER(a_sentence) { ... f ... } */
+#define IN_FIBER(name)                                                                             \
+	static void name##_body(struct kit_fixture *f);                                            \
+	static void name(void **state)                                                             \
+	{                                                                                          \
+		kit_run(*state, name##_body);                                                      \
+	}                                                                                          \
+	static void name##_body(struct kit_fixture *f)
 
 /* ---- callers and calls ---- */
 
@@ -67,3 +75,4 @@ struct call *kit_new_call(struct kit_fixture *f, struct caller c, const char *me
 Crm__Contact *given_contact(struct kit_fixture *f, const char *display_name); /* by USER_A of TENANT_A */
 void given_user(struct kit_fixture *f, const char *user_id, const char *team_id); /* in TENANT_A's directory */
 const char *kit_value(struct kit_fixture *f, const char *sql); /* one value from the database */
+void kit_await_value(struct kit_fixture *f, const char *sql, const char *value); /* until the SQL gives the value; PostgreSQL must be running */

@@ -1,11 +1,10 @@
 /* The private nats-server of a test program: start, kill, start again, and a bare client to ask it.
  */
 #include "tests/support/nats.h"
+#include "tests/support/folder.h"
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,38 +38,6 @@ __attribute__((noreturn)) static void die(const char *what, const char *detail)
 {
 	(void)fprintf(stderr, "nats-server for tests: %s: %s\n", what, detail);
 	exit(1);
-}
-
-/* --- folders --- */
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st, (void)flag, (void)ftw;
-	return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-	(void)nftw(path, remove_one, 16,
-		FTW_DEPTH | FTW_PHYS); /* what cannot go now goes in the next sweep */
-}
-
-/* Folders of programs that are gone. */
-static void sweep(void)
-{
-	_cleanup_(arena_freep) struct arena *a = arena_new();
-	DIR *tmp = opendir("/tmp");
-
-	if (!tmp)
-		return;
-	for (const struct dirent *e; (e = readdir(tmp));) {
-		int pid = 0;
-
-		if (sscanf(e->d_name, "crm-nats-%d-", &pid) == 1 && pid > 0 && kill(pid, 0) != 0 &&
-			errno == ESRCH)
-			remove_tree(arena_printf(a, "/tmp/%s", e->d_name));
-	}
-	(void)closedir(tmp);
 }
 
 static void write_config(const struct nats_server *s)
@@ -273,7 +240,7 @@ void nats_server_wipe(struct nats_server *s)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 
-	remove_tree(arena_printf(a, "%s/data", s->dir));
+	folder_remove(arena_printf(a, "%s/data", s->dir));
 }
 
 void nats_server_set_password(struct nats_server *s, const char *password)
@@ -289,7 +256,7 @@ struct nats_server *nats_server_new_stopped(void)
 	struct nats_server *s = arena_zalloc(a, sizeof(*s));
 	char *dir = arena_printf(a, "/tmp/crm-nats-%d-XXXXXX", (int)getpid());
 
-	sweep();
+	folder_sweep("crm-nats-");
 	if (!mkdtemp(dir))
 		die("cannot make", dir);
 	s->arena = a;
@@ -312,7 +279,7 @@ void nats_server_free(struct nats_server *s)
 	if (!s)
 		return;
 	end(s, SIGKILL); /* nothing of it is kept */
-	remove_tree(s->dir);
+	folder_remove(s->dir);
 	arena_free(s->arena);
 }
 

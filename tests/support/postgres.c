@@ -2,10 +2,9 @@
  * The private PostgreSQL of a test program: initdb once, copy, start, kill, start again.
  */
 #include "tests/support/postgres.h"
+#include "tests/support/folder.h"
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <grp.h>
 #include <postgresql/libpq-fe.h>
 #include <pwd.h>
@@ -79,35 +78,6 @@ static int run(char *const *argv, const char *log, bool as_postgres)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st, (void)flag, (void)ftw;
-	return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-	(void)nftw(path, remove_one, 16,
-		FTW_DEPTH | FTW_PHYS); /* what cannot go now goes in the next sweep */
-}
-
-/* Folders of programs that are gone: crm-pg-<pid>-<random>. */
-static void sweep(void)
-{
-	DIR *tmp = opendir("/tmp");
-	if (!tmp)
-		return;
-	for (const struct dirent *e; (e = readdir(tmp));) {
-		int pid = 0;
-		if (sscanf(e->d_name, "crm-pg-%d-", &pid) != 1 || pid <= 0 || kill(pid, 0) == 0)
-			continue;
-		char path[300];
-		snprintf(path, sizeof(path), "/tmp/%s", e->d_name);
-		remove_tree(path);
-	}
-	closedir(tmp);
-}
-
 /* ---- the template ---- */
 
 /* The build folder this program lies in (.../build/tests/db/test_x -> .../build), else /tmp. */
@@ -159,7 +129,7 @@ static void make_data(struct postgres *pg)
 		init_cluster(a, data, arena_printf(a, "%s/log", pg->dir));
 		const char *draft = arena_printf(a, "%s.%d", template, (int)getpid());
 		if (copy_tree(a, data, draft) && rename(draft, template) != 0)
-			remove_tree(draft); /* another program was first */
+			folder_remove(draft); /* another program was first */
 	}
 	give_to_postgres(a, pg->dir);
 }
@@ -372,7 +342,7 @@ const char *postgres_database(struct postgres *pg, const char *name)
  * its death signal, the folder in the next sweep. */
 struct postgres *postgres_new(const char *name)
 {
-	sweep();
+	folder_sweep("crm-pg-");
 	struct postgres *pg = mem_zalloc(sizeof(*pg));
 	pg->arena = arena_new();
 	char *dir = arena_printf(pg->arena, "/tmp/crm-pg-%d-XXXXXX", (int)getpid());
@@ -391,7 +361,7 @@ void postgres_free(struct postgres *pg)
 	if (!pg)
 		return;
 	postgres_stop(pg);
-	remove_tree(pg->dir);
+	folder_remove(pg->dir);
 	arena_free(pg->arena);
 	mem_free(pg);
 }

@@ -303,3 +303,21 @@ enum status rpc_fixture_call(
 	rpc_bytes_unref(b);
 	return status;
 }
+
+enum status rpc_fixture_send(struct rpc_stream *s, const char *text)
+{
+	struct rpc_bytes *b = rpc_bytes_of(str_c(text));
+	enum status status = rpc_stream_send(s, b);
+
+	rpc_bytes_unref(b);
+	return status;
+}
+
+void rpc_fixture_expect(struct rpc_fixture *f, struct rpc_stream *s, const char *text)
+{
+	struct rpc_bytes *b = NULL;
+	const enum status status = rpc_stream_recv(s, &b);
+
+	assert(status == ST_OK && b && str_is(rpc_flat(f->arena, b), text));
+	rpc_bytes_unref(b);
+}

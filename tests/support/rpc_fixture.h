@@ -7,13 +7,16 @@
  *   Fail    ends with the status that the request names in decimal, with details and a trailer
  *   Silent  returns without an answer
  *   Wait    says that it is there, then waits for ever
- *   Meta    answers with the request's x- headers as headers and as trailers, and with the names of
- * all in "seen" Count   server stream: as many messages "0", "1", ... as the request says Sum
- * client stream: answers with the bytes received in all Chat    both: answers each message at once
+ *   Meta    answers with the request's x- headers as headers and as trailers, and with the names
+ *           of all in "seen"
+ *   Count   server stream: as many messages "0", "1", ... as the request says
+ *   Sum     client stream: answers with the bytes received in all
+ *   Chat    both: answers each message at once
  *   Flood   server stream: sends 64 KiB messages until it is stopped
  *   Late    sends headers at once, a status later
  *   Relay   calls Wait on the same server on behalf of its caller, deaf to everything but gRPC
- * itself Every other method is unary and ends UNIMPLEMENTED.
+ *           itself
+ * Every other method is unary and ends UNIMPLEMENTED.
  */
 #pragma once
 #include "adapters/rpc/rpc.h"
@@ -48,3 +51,6 @@ void rpc_fixture_start_server(struct rpc_fixture *f, int port);
 /* A unary call with a text. */
 enum status rpc_fixture_call(
 	struct rpc_fixture *f, const char *method, const char *text, struct rpc_response *ret);
+/* A text on a stream; and the next message, which must be this text. */
+enum status rpc_fixture_send(struct rpc_stream *s, const char *text);
+void rpc_fixture_expect(struct rpc_fixture *f, struct rpc_stream *s, const char *text);

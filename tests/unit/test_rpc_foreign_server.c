@@ -67,25 +67,6 @@ static void with_python(struct rpc_fixture *f, void (*fn)(struct rpc_fixture *f,
 	python_kill(&p);
 }
 
-static enum status send_text(struct rpc_stream *s, const char *text)
-{
-	struct rpc_bytes *b = rpc_bytes_of(str_c(text));
-	enum status status = rpc_stream_send(s, b);
-
-	rpc_bytes_unref(b);
-	return status;
-}
-
-static void expect_text(struct rpc_fixture *f, struct rpc_stream *s, const char *text)
-{
-	struct rpc_bytes *b = NULL;
-
-	assert_int_equal(rpc_stream_recv(s, &b), ST_OK);
-	assert_non_null(b);
-	assert_true(str_is(rpc_flat(f->arena, b), text));
-	rpc_bytes_unref(b);
-}
-
 static void expect_outcome(struct rpc_stream *s, enum status status)
 {
 	struct rpc_outcome o;
@@ -122,23 +103,23 @@ static void ordinary(struct rpc_fixture *f, struct python *p)
 	assert_int_equal(rpc_fixture_call(f, "/test.Echo/Fail", "1", &r), ST_CANCELLED);
 
 	s = open_stream(f, "/test.Echo/Count");
-	assert_int_equal(send_text(s, "300"), ST_OK);
+	assert_int_equal(rpc_fixture_send(s, "300"), ST_OK);
 	assert_int_equal(rpc_stream_half_close(s), ST_OK);
 	for (int i = 0; i < 300; i++)
-		expect_text(f, s, arena_printf(f->arena, "%d", i));
+		rpc_fixture_expect(f, s, arena_printf(f->arena, "%d", i));
 	expect_outcome(s, ST_OK);
 
 	s = open_stream(f, "/test.Echo/Sum");
 	for (int i = 0; i < 300; i++)
-		assert_int_equal(send_text(s, "ab"), ST_OK);
+		assert_int_equal(rpc_fixture_send(s, "ab"), ST_OK);
 	assert_int_equal(rpc_stream_half_close(s), ST_OK);
-	expect_text(f, s, "600");
+	rpc_fixture_expect(f, s, "600");
 	expect_outcome(s, ST_OK);
 
 	s = open_stream(f, "/test.Echo/Chat");
 	for (int i = 0; i < 50; i++) {
-		assert_int_equal(send_text(s, "tick"), ST_OK);
-		expect_text(f, s, "tick");
+		assert_int_equal(rpc_fixture_send(s, "tick"), ST_OK);
+		rpc_fixture_expect(f, s, "tick");
 	}
 	assert_int_equal(rpc_stream_half_close(s), ST_OK);
 	expect_outcome(s, ST_OK);
@@ -202,8 +183,8 @@ static void killed(struct rpc_fixture *f, struct python *p)
 	int64_t start;
 	enum status status;
 
-	assert_int_equal(send_text(s, "x"), ST_OK);
-	expect_text(f, s, "x");
+	assert_int_equal(rpc_fixture_send(s, "x"), ST_OK);
+	rpc_fixture_expect(f, s, "x");
 	fiber_spawn(f->loop, wait_until_killed, f);
 	/* answered after Wait was sent on the same connection */
 	assert_int_equal(fiber_sleep_us(20 * 1000), ST_OK);

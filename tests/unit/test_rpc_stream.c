@@ -17,25 +17,6 @@ static struct rpc_stream *open_stream(struct rpc_fixture *f, const char *method)
 	return s;
 }
 
-static enum status send_text(struct rpc_stream *s, const char *text)
-{
-	struct rpc_bytes *b = rpc_bytes_of(str_c(text));
-	enum status status = rpc_stream_send(s, b);
-
-	rpc_bytes_unref(b);
-	return status;
-}
-
-static void expect_text(struct rpc_fixture *f, struct rpc_stream *s, const char *text)
-{
-	struct rpc_bytes *b = NULL;
-
-	assert_int_equal(rpc_stream_recv(s, &b), ST_OK);
-	assert_non_null(b);
-	assert_true(str_is(rpc_flat(f->arena, b), text));
-	rpc_bytes_unref(b);
-}
-
 static void expect_end(struct rpc_stream *s, enum status status)
 {
 	struct rpc_bytes *b = NULL;
@@ -55,10 +36,10 @@ static void count_body(struct rpc_fixture *f)
 {
 	struct rpc_stream *s = open_stream(f, "/test.Echo/Count");
 
-	assert_int_equal(send_text(s, "1000"), ST_OK);
+	assert_int_equal(rpc_fixture_send(s, "1000"), ST_OK);
 	assert_int_equal(rpc_stream_half_close(s), ST_OK);
 	for (int i = 0; i < 1000; i++)
-		expect_text(f, s, arena_printf(f->arena, "%d", i));
+		rpc_fixture_expect(f, s, arena_printf(f->arena, "%d", i));
 	expect_end(s, ST_OK);
 	rpc_stream_close(s);
 }
@@ -74,10 +55,10 @@ static void sum_body(struct rpc_fixture *f)
 	struct rpc_stream *s = open_stream(f, "/test.Echo/Sum");
 
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(send_text(s, "abc"), ST_OK);
+		assert_int_equal(rpc_fixture_send(s, "abc"), ST_OK);
 	assert_int_equal(rpc_stream_half_close(s), ST_OK);
-	assert_int_equal(send_text(s, "abc"), ST_FAILED_PRECONDITION);
-	expect_text(f, s, "3000");
+	assert_int_equal(rpc_fixture_send(s, "abc"), ST_FAILED_PRECONDITION);
+	rpc_fixture_expect(f, s, "3000");
 	expect_end(s, ST_OK);
 	rpc_stream_close(s);
 }
@@ -95,8 +76,8 @@ static void chat_body(struct rpc_fixture *f)
 	for (int i = 0; i < 100; i++) {
 		char *text = arena_printf(f->arena, "message %d", i);
 
-		assert_int_equal(send_text(s, text), ST_OK);
-		expect_text(f, s, text);
+		assert_int_equal(rpc_fixture_send(s, text), ST_OK);
+		rpc_fixture_expect(f, s, text);
 	}
 	assert_int_equal(rpc_stream_half_close(s), ST_OK);
 	expect_end(s, ST_OK);
@@ -116,7 +97,7 @@ static void pump_out(void *arg)
 	struct rpc_stream *s = arg;
 
 	for (int i = 0; i < PUMPED; i++)
-		assert_int_equal(send_text(s, "0123456789"), ST_OK);
+		assert_int_equal(rpc_fixture_send(s, "0123456789"), ST_OK);
 	assert_int_equal(rpc_stream_half_close(s), ST_OK);
 }
 
@@ -128,7 +109,7 @@ static void two_fibers_body(struct rpc_fixture *f)
 	group_init(&g);
 	group_spawn(&g, pump_out, s);
 	for (int i = 0; i < PUMPED; i++)
-		expect_text(f, s, "0123456789");
+		rpc_fixture_expect(f, s, "0123456789");
 	expect_end(s, ST_OK);
 	assert_int_equal(group_wait(&g), ST_OK);
 	rpc_stream_close(s);
@@ -146,7 +127,7 @@ static void headers_body(struct rpc_fixture *f)
 	struct rpc_headers h, t;
 	struct rpc_outcome o;
 
-	assert_int_equal(send_text(s, ""), ST_OK);
+	assert_int_equal(rpc_fixture_send(s, ""), ST_OK);
 	assert_int_equal(rpc_stream_half_close(s), ST_OK);
 	assert_int_equal(rpc_stream_headers(s, &h), ST_OK);
 	assert_true(str_is(rpc_header(&h, "x-early"), "yes"));
@@ -155,7 +136,7 @@ static void headers_body(struct rpc_fixture *f)
 	assert_int_equal(o.status, ST_NOT_FOUND);
 	assert_string_equal(o.message, "late");
 	assert_int_equal(t.n, 0);
-	assert_int_equal(send_text(s, ""), ST_FAILED_PRECONDITION);
+	assert_int_equal(rpc_fixture_send(s, ""), ST_FAILED_PRECONDITION);
 	rpc_stream_close(s);
 }
 
@@ -172,10 +153,10 @@ static void refused_body(struct rpc_fixture *f)
 	struct rpc_stream *s = open_stream(f, "/test.Echo/Nothing");
 	struct rpc_outcome o;
 
-	assert_int_equal(send_text(s, "x"), ST_OK);
+	assert_int_equal(rpc_fixture_send(s, "x"), ST_OK);
 	assert_int_equal(rpc_stream_finish(s, &o, NULL), ST_OK);
 	assert_int_equal(o.status, ST_UNIMPLEMENTED);
-	assert_int_equal(send_text(s, "x"), ST_ABORTED);
+	assert_int_equal(rpc_fixture_send(s, "x"), ST_ABORTED);
 	expect_end(s, ST_UNIMPLEMENTED);
 	rpc_stream_close(s);
 }
@@ -214,7 +195,7 @@ static void drop_body(struct rpc_fixture *f)
 
 			f->arrived = f->left = (struct event){ 0 };
 			if (stage >= 2)
-				assert_int_equal(send_text(s, "x"), ST_OK);
+				assert_int_equal(rpc_fixture_send(s, "x"), ST_OK);
 			if (stage >= 3 && i != 3)
 				assert_int_equal(event_wait(&f->arrived), ST_OK);
 			if (stage == 4)
@@ -263,8 +244,8 @@ static void interrupted_body(struct rpc_fixture *f)
 		fiber_yield();
 	assert_int_equal(r.status, ST_CANCELLED);
 	/* the stream is as good as before: the receive that was given up is taken up again */
-	assert_int_equal(send_text(r.stream, "still here"), ST_OK);
-	expect_text(f, r.stream, "still here");
+	assert_int_equal(rpc_fixture_send(r.stream, "still here"), ST_OK);
+	rpc_fixture_expect(f, r.stream, "still here");
 	assert_int_equal(rpc_stream_half_close(r.stream), ST_OK);
 	expect_end(r.stream, ST_OK);
 	rpc_stream_close(r.stream);
@@ -324,7 +305,7 @@ static void slow_body(struct rpc_fixture *f)
 	struct rpc_response r;
 	size_t before;
 
-	assert_int_equal(send_text(s, ""), ST_OK);
+	assert_int_equal(rpc_fixture_send(s, ""), ST_OK);
 	assert_int_equal(event_wait(&f->arrived), ST_OK);
 	do {
 		before = f->sent;
@@ -355,9 +336,9 @@ static void many_body(struct rpc_fixture *f)
 		assert_int_equal(fiber_sleep_us(1000), ST_OK);
 	assert_int_equal(rpc_fixture_call(f, "/test.Echo/Unary", "", &r), ST_OK);
 	for (int i = 0; i < MANY; i++)
-		assert_int_equal(send_text(s[i], "x"), ST_OK);
+		assert_int_equal(rpc_fixture_send(s[i], "x"), ST_OK);
 	for (int i = 0; i < MANY; i++) {
-		expect_text(f, s[i], "x");
+		rpc_fixture_expect(f, s[i], "x");
 		rpc_stream_close(s[i]);
 	}
 	while (rpc_server_calls(f->server) > 0)

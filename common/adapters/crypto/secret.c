@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "adapters/crypto/crypto_private.h"
+#include "base/file.h"
 
 enum { MASTER_KEY = crypto_kdf_KEYBYTES, MAX_SECRET = 4096 };
 
@@ -81,34 +82,11 @@ struct secret *secret_derive(const struct secret *master, const char *purpose)
 
 /* --- reading from a file --- */
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd); /* only read from */
-}
-
 /* Ours or root's, a plain file, and nobody else may read it. */
 static bool is_private(const struct stat *st)
 {
 	return S_ISREG(st->st_mode) && (st->st_mode & (S_IRWXG | S_IRWXO)) == 0 &&
 	       (st->st_uid == geteuid() || st->st_uid == 0);
-}
-
-static bool read_all(int fd, uint8_t *p, size_t n, size_t *ret_n)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		ssize_t got = read(fd, p + done, n - done);
-
-		if (got == 0)
-			break;
-		if (got < 0 && errno != EINTR)
-			return false;
-		done += got > 0 ? (size_t)got : 0;
-	}
-	*ret_n = done;
-	return true;
 }
 
 /* n bytes at `to` from raw bytes, hex or base64url text. Raw needs the exact length, so that text
@@ -131,7 +109,7 @@ static bool decode(struct str text, uint8_t *to, size_t n)
 
 enum status secret_read_file(const char *path, size_t n, struct secret **ret)
 {
-	_cleanup_(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_(file_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct secret *text, *s;
 	struct stat st;
 	size_t got = 0;
@@ -145,7 +123,7 @@ enum status secret_read_file(const char *path, size_t n, struct secret **ret)
 		return ST_INVALID_ARGUMENT;
 	text = reserve(MAX_SECRET);
 	s = reserve(n);
-	ok = read_all(fd, text->p, MAX_SECRET, &got) && decode(str_n(text->p, got), s->p, n);
+	ok = file_read(fd, text->p, MAX_SECRET, &got) && decode(str_n(text->p, got), s->p, n);
 	secret_free(text);
 	if (!ok) {
 		secret_free(s);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "adapters/metrics/metrics_private.h"
+#include "base/file.h"
 
 enum { MAX_CONNECTIONS = 32, IDLE_TIMEOUT_S = 10, MAX_REQUEST = 16 * 1024, BACKLOG = 32 };
 
@@ -88,12 +89,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 
 /* --- listening --- */
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd); /* nothing was written */
-}
-
 static void free_addresses(struct addrinfo **list)
 {
 	if (*list)
@@ -121,7 +116,7 @@ static enum status open_socket(const char *listen_at, int *ret_fd)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	_cleanup_(free_addresses) struct addrinfo *to = NULL;
-	_cleanup_(close_fd) int fd = -1;
+	_cleanup_(file_closep) int fd = -1;
 	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
 		.ai_socktype = SOCK_STREAM };
 	const char *host, *port;

@@ -112,7 +112,7 @@ static bool dynamic_put(struct out *o, const struct pb_message *m, struct str wi
 		return true;
 	}
 	if (f->type == PB_DOUBLE) {
-		double d = json_double_of(PB_DOUBLE, last.value);
+		double d = pb_wire_double(PB_DOUBLE, last.value);
 		if (d - d != 0)
 			return false; /* JSON has no infinities, and a text would be another value
 				       */

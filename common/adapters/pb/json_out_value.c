@@ -63,7 +63,7 @@ static void number_put(struct out *o, const struct pb_field *f, uint64_t value)
 	switch (f->type) {
 	case PB_DOUBLE:
 	case PB_FLOAT:
-		json_double_put(&o->b, json_double_of(f->type, value), f->type == PB_FLOAT);
+		json_double_put(&o->b, pb_wire_double(f->type, value), f->type == PB_FLOAT);
 		break;
 	case PB_BOOL:
 		buf_puts(&o->b, n ? "true" : "false");

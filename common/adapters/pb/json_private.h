@@ -7,7 +7,6 @@
 void json_string_put(struct buf *b, struct str s); /* with quotes */
 void json_base64_put(struct buf *b, struct str s); /* with quotes */
 void json_double_put(struct buf *b, double d, bool is_float);
-double json_double_of(enum pb_type t, uint64_t value); /* of a PB_DOUBLE or PB_FLOAT on the wire */
 void json_timestamp_put(struct buf *b, struct pb_moment t);
 void json_duration_put(struct buf *b, struct pb_moment t);
 void json_camel_put(struct buf *b, struct str path); /* as it is if that could not be reversed */

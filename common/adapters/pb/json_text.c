@@ -80,19 +80,6 @@ void json_double_put(struct buf *b, double d, bool is_float)
 	buf_puts(b, text);
 }
 
-double json_double_of(enum pb_type t, uint64_t value)
-{
-	if (t == PB_DOUBLE) {
-		double d;
-		memcpy(&d, &value, sizeof(d));
-		return d;
-	}
-	float f;
-	uint32_t low = (uint32_t)value;
-	memcpy(&f, &low, sizeof(f));
-	return (double)f;
-}
-
 /* ---- times ---- */
 
 /* Howard Hinnant's days_from_civil, run backwards: years begin in March, eras are of 400 years. */

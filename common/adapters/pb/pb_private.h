@@ -136,6 +136,7 @@ bool pb_moment_read(struct str wire, struct pb_moment *ret); /* false if malform
 const char *pb_timestamp_fault(struct pb_moment t);          /* NULL if none */
 const char *pb_duration_fault(struct pb_moment t);
 
+double pb_wire_double(enum pb_type t, uint64_t value); /* of a PB_DOUBLE or PB_FLOAT on the wire */
 bool pb_date_parse(struct str s, int64_t *ret_year, unsigned *ret_month, unsigned *ret_day);
 
 /* ---- members of generated structs ---- */

@@ -121,25 +121,12 @@ static bool range_complain(struct check *x, const struct place *at, const struct
 		(long long)r->min, (long long)r->max);
 }
 
-static double wire_to_double(enum pb_type t, uint64_t value)
-{
-	if (t == PB_DOUBLE) {
-		double d;
-		memcpy(&d, &value, sizeof(d));
-		return d;
-	}
-	float f;
-	uint32_t low = (uint32_t)value;
-	memcpy(&f, &low, sizeof(f));
-	return (double)f;
-}
-
 static bool is_in_range(const struct value *v, uint64_t value)
 {
 	const struct pb_rules *r = v->rules;
 	int64_t max = r->max == 0 && r->min > 0 ? INT64_MAX : r->max;
 	if (v->type == PB_DOUBLE || v->type == PB_FLOAT) {
-		double d = wire_to_double(v->type, value);
+		double d = pb_wire_double(v->type, value);
 		return d == 0 || (d >= (double)r->min && d <= (double)max);
 	}
 	int64_t n = pb_wire_to_i64(v->type, value);

@@ -169,3 +169,16 @@ void pb_put_fixed(struct buf *b, uint64_t v, size_t n)
 		out[i] = (uint8_t)(v >> (8 * i));
 	buf_put(b, out, n);
 }
+
+double pb_wire_double(enum pb_type t, uint64_t value)
+{
+	if (t == PB_DOUBLE) {
+		double d;
+		memcpy(&d, &value, sizeof(d));
+		return d;
+	}
+	float f;
+	uint32_t low = (uint32_t)value;
+	memcpy(&f, &low, sizeof(f));
+	return (double)f;
+}
