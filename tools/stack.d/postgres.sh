@@ -64,9 +64,10 @@ postgres_start() {
 	postgres_spawn "$dir"
 }
 
+# Terse: the details of an error would put the values of rows, people's names and addresses, into the log.
 postgres_spawn() {
 	local options=(-c listen_addresses=127.0.0.1 -c port="${port[postgres]}" -c unix_socket_directories=''
-		-c max_connections=200 -c logging_collector=off -c log_line_prefix='%m [%p] %u ' -c log_destination=stderr)
+		-c max_connections=200 -c log_error_verbosity=terse -c logging_collector=off -c log_line_prefix='%m [%p] %u ' -c log_destination=stderr)
 	if [ "$(id -u)" = 0 ]; then
 		process_spawn postgres setpriv --reuid=postgres --regid=postgres --init-groups --no-new-privs -- \
 			env -C / "$pg_bin/postgres" -D "$1" "${options[@]}"
