@@ -1,4 +1,5 @@
-/* Every component is told to stop, and killed: who uses the office is told so, goes on where the component is not needed, and finds everything there when it is back. */
+/* Every component is told to stop, and killed: who uses the office is told so, goes on where the
+ * component is not needed, and finds everything there when it is back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,7 @@
 
 struct outage {
 	const char *component;
-	bool is_kill; /* else it is told to stop, and ends with status 0 */
+	bool is_kill;        /* else it is told to stop, and ends with status 0 */
 	const char *watched; /* whose health at the gateway tells of it; "" is the gateway's own */
 	void (*meanwhile)(struct rpc_client_fixture *f); /* what is so while it is away */
 	struct office *office;
@@ -74,7 +75,9 @@ static void without_gateway(struct rpc_client_fixture *f)
 	assert_int_equal(rpc_client_ask(f, CONTACTS "ListContacts", &q), ST_UNAVAILABLE);
 	f->fails_fast = false;
 	/* it is no trust boundary: the services are as good without it */
-	assert_int_equal(office_ask_at(f, stack_port(o->office->stack, "CONTACTS"), CONTACTS "ListContacts", &q), ST_OK);
+	assert_int_equal(office_ask_at(f, stack_port(o->office->stack, "CONTACTS"),
+				 CONTACTS "ListContacts", &q),
+		ST_OK);
 }
 
 static void without_postgres(struct rpc_client_fixture *f)
@@ -134,7 +137,8 @@ static void is_there(struct rpc_client_fixture *f, const char *id, const char *d
 	assert_string_equal(get_contact(f, id)->display_name, display_name);
 }
 
-/* One signs in, and an earlier session goes on: by its token and, once that is too old, by its refresh token. */
+/* One signs in, and an earlier session goes on: by its token and, once that is too old, by its
+ * refresh token. */
 static void sessions_are_good(struct rpc_client_fixture *f)
 {
 	const struct outage *o = f->arg;
@@ -142,9 +146,11 @@ static void sessions_are_good(struct rpc_client_fixture *f)
 	Crm__RefreshSessionRequest q = CRM__REFRESH_SESSION_REQUEST__INIT;
 
 	the_tenant_can_be_asked_for(f);
-	assert_string_equal(sign_in(f, office->key, office->admin_email)->session->user_id, office->admin_id);
+	assert_string_equal(
+		sign_in(f, office->key, office->admin_email)->session->user_id, office->admin_id);
 	q.refresh_token = office->refresh_token;
-	const Crm__RefreshSessionResponse *r = ask(f, IDENTITY "RefreshSession", &q, &crm__refresh_session_response__descriptor);
+	const Crm__RefreshSessionResponse *r =
+		ask(f, IDENTITY "RefreshSession", &q, &crm__refresh_session_response__descriptor);
 	office->refresh_token = arena_strdup(office->arena, r->refresh_token);
 }
 
@@ -182,16 +188,25 @@ static void story(struct rpc_client_fixture *f)
 		office_run(o.office, story, &o);                                                   \
 	}
 
-OUTAGE(the_office_outlives_a_stop_of_contacts, "contacts", .watched = CONTACTS_NAME, .meanwhile = without_contacts)
-OUTAGE(the_office_outlives_a_kill_of_contacts, "contacts", .is_kill = true, .watched = CONTACTS_NAME, .meanwhile = without_contacts)
-OUTAGE(the_office_outlives_a_stop_of_identity, "identity", .watched = IDENTITY_NAME, .meanwhile = without_identity)
-OUTAGE(the_office_outlives_a_kill_of_identity, "identity", .is_kill = true, .watched = IDENTITY_NAME, .meanwhile = without_identity)
-OUTAGE(the_office_outlives_a_stop_of_the_gateway, "gateway", .watched = "", .meanwhile = without_gateway)
-OUTAGE(the_office_outlives_a_kill_of_the_gateway, "gateway", .is_kill = true, .watched = "", .meanwhile = without_gateway)
-OUTAGE(the_office_outlives_a_stop_of_postgres, "postgres", .watched = "", .meanwhile = without_postgres)
-OUTAGE(the_office_outlives_a_kill_of_postgres, "postgres", .is_kill = true, .watched = "", .meanwhile = without_postgres)
+OUTAGE(the_office_outlives_a_stop_of_contacts, "contacts", .watched = CONTACTS_NAME,
+	.meanwhile = without_contacts)
+OUTAGE(the_office_outlives_a_kill_of_contacts, "contacts", .is_kill = true,
+	.watched = CONTACTS_NAME, .meanwhile = without_contacts)
+OUTAGE(the_office_outlives_a_stop_of_identity, "identity", .watched = IDENTITY_NAME,
+	.meanwhile = without_identity)
+OUTAGE(the_office_outlives_a_kill_of_identity, "identity", .is_kill = true,
+	.watched = IDENTITY_NAME, .meanwhile = without_identity)
+OUTAGE(the_office_outlives_a_stop_of_the_gateway, "gateway", .watched = "",
+	.meanwhile = without_gateway)
+OUTAGE(the_office_outlives_a_kill_of_the_gateway, "gateway", .is_kill = true, .watched = "",
+	.meanwhile = without_gateway)
+OUTAGE(the_office_outlives_a_stop_of_postgres, "postgres", .watched = "",
+	.meanwhile = without_postgres)
+OUTAGE(the_office_outlives_a_kill_of_postgres, "postgres", .is_kill = true, .watched = "",
+	.meanwhile = without_postgres)
 OUTAGE(the_office_outlives_a_stop_of_nats, "nats", .watched = "", .meanwhile = without_nats)
-OUTAGE(the_office_outlives_a_kill_of_nats, "nats", .is_kill = true, .watched = "", .meanwhile = without_nats)
+OUTAGE(the_office_outlives_a_kill_of_nats, "nats", .is_kill = true, .watched = "",
+	.meanwhile = without_nats)
 
 /* ---- set-up ---- */
 

@@ -12,29 +12,35 @@ enum { WATCH_US = 30 * 1000 * 1000, MAX_SECRETS = 4096 };
 
 /* ---- calls ---- */
 
-void *ask(struct rpc_client_fixture *f, const char *method, const void *request, const ProtobufCMessageDescriptor *answer)
+void *ask(struct rpc_client_fixture *f, const char *method, const void *request,
+	const ProtobufCMessageDescriptor *answer)
 {
 	enum status s = rpc_client_ask(f, method, request);
 
 	if (s != ST_OK)
-		fail_msg("%s: %s: %s (%s)", method, status_name(s), f->answer.outcome.message, rpc_client_details(f));
+		fail_msg("%s: %s: %s (%s)", method, status_name(s), f->answer.outcome.message,
+			rpc_client_details(f));
 	return rpc_client_answer(f, answer);
 }
 
-void ask_in_vain(struct rpc_client_fixture *f, const char *method, const void *request, enum status expected)
+void ask_in_vain(
+	struct rpc_client_fixture *f, const char *method, const void *request, enum status expected)
 {
 	enum status s = rpc_client_ask(f, method, request);
 
 	if (s != expected)
-		fail_msg("%s: %s instead of %s: %s", method, status_name(s), status_name(expected), f->answer.outcome.message);
+		fail_msg("%s: %s instead of %s: %s", method, status_name(s), status_name(expected),
+			f->answer.outcome.message);
 	if (s == ST_UNAVAILABLE)
 		assert_non_null(strstr(rpc_client_details(f), " retry "));
 }
 
-enum status office_ask_at(struct rpc_client_fixture *f, int port, const char *method, const void *request)
+enum status office_ask_at(
+	struct rpc_client_fixture *f, int port, const char *method, const void *request)
 {
 	struct rpc_channel *usual = f->channel;
-	const struct rpc_channel_config c = { .target = arena_printf(f->arena, "127.0.0.1:%d", port) };
+	const struct rpc_channel_config c = { .target = arena_printf(
+						      f->arena, "127.0.0.1:%d", port) };
 	enum status s;
 
 	f->channel = rpc_channel_new(f->rpc, &c);
@@ -46,7 +52,8 @@ enum status office_ask_at(struct rpc_client_fixture *f, int port, const char *me
 
 /* ---- builders ---- */
 
-const Crm__AuthenticateResponse *sign_in(struct rpc_client_fixture *f, const char *tenant_key, const char *email)
+const Crm__AuthenticateResponse *sign_in(
+	struct rpc_client_fixture *f, const char *tenant_key, const char *email)
 {
 	Crm__AuthenticateRequest q = CRM__AUTHENTICATE_REQUEST__INIT;
 	Crm__PasswordCredential password = CRM__PASSWORD_CREDENTIAL__INIT;
@@ -84,7 +91,9 @@ static const char *bootstrap_secret(struct office *o)
 {
 	struct str text;
 
-	assert_int_equal(config_read_file(o->arena, stack_value(o->stack, "BOOTSTRAP_FILE"), MAX_SECRETS, &text), ST_OK);
+	assert_int_equal(config_read_file(o->arena, stack_value(o->stack, "BOOTSTRAP_FILE"),
+				 MAX_SECRETS, &text),
+		ST_OK);
 	return str_dup(o->arena, str_trim(str_cut(&text, '\n')));
 }
 
@@ -100,11 +109,13 @@ static void open_office(struct rpc_client_fixture *f)
 	q.administrator_name = "Administrator";
 	q.administrator_password = OFFICE_PASSWORD;
 	q.bootstrap_secret = bootstrap_secret(o);
-	const Crm__CreateTenantResponse *made = ask(f, IDENTITY "CreateTenant", &q, &crm__create_tenant_response__descriptor);
+	const Crm__CreateTenantResponse *made =
+		ask(f, IDENTITY "CreateTenant", &q, &crm__create_tenant_response__descriptor);
 	o->tenant_id = arena_strdup(o->arena, made->tenant->id);
 	o->admin_id = arena_strdup(o->arena, made->administrator->id);
 	tenant.key = "another";
-	ask_in_vain(f, IDENTITY "CreateTenant", &q, ST_PERMISSION_DENIED); /* the secret is used up */
+	ask_in_vain(
+		f, IDENTITY "CreateTenant", &q, ST_PERMISSION_DENIED); /* the secret is used up */
 
 	const Crm__AuthenticateResponse *in = sign_in(f, o->key, o->admin_email);
 	assert_string_equal(in->session->user_id, o->admin_id);
@@ -173,7 +184,8 @@ struct rpc_stream *health_watch(struct rpc_client_fixture *f, const char *servic
 	return watch;
 }
 
-enum status health_next(struct rpc_client_fixture *f, struct rpc_stream *watch, bool *ret_is_serving)
+enum status health_next(
+	struct rpc_client_fixture *f, struct rpc_stream *watch, bool *ret_is_serving)
 {
 	Grpc__Health__V1__HealthCheckResponse *r;
 	struct rpc_bytes *message;
@@ -182,10 +194,13 @@ enum status health_next(struct rpc_client_fixture *f, struct rpc_stream *watch, 
 	TRY(rpc_stream_recv(watch, &message));
 	if (!message) {
 		TRY(rpc_stream_finish(watch, &end, NULL));
-		return end.status == ST_OK ? ST_UNKNOWN : end.status; /* a watch has no end of its own */
+		return end.status == ST_OK ? ST_UNKNOWN
+					   : end.status; /* a watch has no end of its own */
 	}
-	TRY(pb_unpack(f->arena, &grpc__health__v1__health_check_response__descriptor, rpc_flat(f->arena, message), &r));
-	*ret_is_serving = r->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
+	TRY(pb_unpack(f->arena, &grpc__health__v1__health_check_response__descriptor,
+		rpc_flat(f->arena, message), &r));
+	*ret_is_serving =
+		r->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
 	rpc_bytes_unref(message);
 	return ST_OK;
 }

@@ -14,7 +14,8 @@
 enum { MAX_FILE = 64 * 1024, MAX_WORDS = 8, SIGNAL_BASE = 128 };
 
 /* Its input ends with us. What hangs is not waited for as long as in production. */
-static const char KEEPER[] = "cat; CRM_STOP_TIMEOUT=10 tools/stack reset; rm -rf -- \"$CRM_RUN_DIR\"";
+static const char KEEPER[] =
+	"cat; CRM_STOP_TIMEOUT=10 tools/stack reset; rm -rf -- \"$CRM_RUN_DIR\"";
 
 struct stack {
 	struct arena *arena;
@@ -49,13 +50,17 @@ static pid_t spawn(char *const *argv, int input, const char *output, short flags
 	pid_t pid;
 	int error;
 
-	(void)sigemptyset(&none), (void)sigemptyset(&defaults), (void)sigaddset(&defaults, SIGPIPE); /* these do not fail */
+	(void)sigemptyset(&none), (void)sigemptyset(&defaults),
+		(void)sigaddset(&defaults, SIGPIPE); /* these do not fail */
 	if (posix_spawn_file_actions_init(&files) != 0 || posix_spawnattr_init(&attributes) != 0 ||
-		posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_APPEND, 0600) != 0 ||
+		posix_spawn_file_actions_addopen(
+			&files, STDOUT_FILENO, output, O_WRONLY | O_CREAT | O_APPEND, 0600) != 0 ||
 		posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO) != 0 ||
-		posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO) != 0 || posix_spawnattr_setsigmask(&attributes, &none) != 0 ||
+		posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO) != 0 ||
+		posix_spawnattr_setsigmask(&attributes, &none) != 0 ||
 		posix_spawnattr_setsigdefault(&attributes, &defaults) != 0 ||
-		posix_spawnattr_setflags(&attributes, (short)(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)) != 0)
+		posix_spawnattr_setflags(&attributes,
+			(short)(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)) != 0)
 		die("cannot prepare", argv[0]);
 	error = posix_spawn(&pid, argv[0], &files, &attributes, argv, environ);
 	if (error != 0)
@@ -113,7 +118,9 @@ struct stack *stack_up(void)
 	s->dir = dir;
 	s->log = arena_printf(s->arena, "%s/log-of-stack", dir);
 	if (setenv("CRM_RUN_DIR", dir, 1) != 0 || setenv("CRM_PORT_BASE", "auto", 1) != 0 ||
-		setenv("CRM_BIN_DIR", arena_printf(s->arena, "%s/bin", build_folder(s->arena)), 1) != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+		setenv("CRM_BIN_DIR", arena_printf(s->arena, "%s/bin", build_folder(s->arena)),
+			1) != 0 ||
+		prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
 		die("the environment", "cannot be set");
 	keeper_start(s);
 	stack_run(s, "up");
@@ -140,7 +147,8 @@ const char *stack_value(struct stack *s, const char *name)
 		struct str value = str_cut(&rest, '\n'), key = str_cut(&value, '=');
 
 		if (str_is(key, name) && value.n >= 2)
-			return arena_strndup(s->arena, value.p + 1, value.n - 2); /* without the quotes */
+			return arena_strndup(
+				s->arena, value.p + 1, value.n - 2); /* without the quotes */
 	}
 	die("it does not tell", name);
 }
