@@ -2,8 +2,9 @@
 """make bench: what a request costs, beside the limit, in interleaved rounds on one machine.
 
 Everything is CPU per request, from /proc, because wall-clock figures on a shared machine move by a factor of two. The limit of a database scenario is pgbench -M prepared
-with the very same statements: its CPU and PostgreSQL's per transaction, against ours and PostgreSQL's per call. Prints a table, writes build/bench/results.json: a list of
-{name, value, unit, limit, ratio, goal, ok}.
+with the very same statements on rows of the same kind: its CPU and PostgreSQL's per transaction, against ours and PostgreSQL's per call (of a create that includes relaying its
+event). Before each measurement the tables are vacuumed, since autovacuum is off, and the load runs for a second unmeasured. Prints a table, writes build/bench/results.json: a
+list of {name, value, unit, limit, ratio, goal, ok}.
 
   run.py BUILD [--rounds N] [--seconds S] [--contacts N] [--only TEXT]
 """
@@ -29,6 +30,8 @@ CONTACTS = "crm.contacts.v1.ContactsService"
 HZ = os.sysconf("SC_CLK_TCK")
 IN_FLIGHT = 64
 PIPELINE = 16  # reads that pgbench sends under one Sync, as our lanes do
+DISTINCT = 5000  # requests of one kind
+STRIDE = 7919  # between the contacts that are read one after the other
 
 
 # ---- processes ----
@@ -95,6 +98,8 @@ class Data:
     def __init__(self, stack, build, n):
         self.crm = crmpb.Crm(os.path.join(build, "gen/all.pb"))
         self.stack, self.n = stack, n
+        stack.psql("ALTER SYSTEM SET autovacuum = off")
+        stack.psql("SELECT pg_reload_conf()")
         identity = self.crm.client(stack.addresses["IDENTITY_ADDR"])
         secret, password = uuid.uuid4().hex, "a password of length"
         with open(stack.addresses["BOOTSTRAP_FILE"], "a", encoding="utf-8") as f:
@@ -117,11 +122,15 @@ class Data:
     def fill(self):
         values = column_values(self.contact, self.tenant, self.user, "lpad(to_hex(n), 32, '0')::uuid", "now() - (interval '1 s' * (%d - n))" % self.n)
         self.stack.psql(f"SET search_path = contacts, public; INSERT INTO contact ({', '.join(values)}) SELECT {', '.join(values.values())} FROM generate_series(1, {self.n}) AS n")
-        self.stack.psql("VACUUM ANALYZE contacts.contact")
+        self.tidy()
         self.stack.psql("CHECKPOINT")
 
+    def tidy(self):
+        """What autovacuum would do at a time of its own."""
+        self.stack.psql("VACUUM ANALYZE contacts.contact, contacts.contact_key, contacts.outbox")
+
     def ids(self, n):
-        return [str(uuid.UUID(int=1 + (i * 7919) % self.n)) for i in range(n)]
+        return [str(uuid.UUID(int=1 + (i * STRIDE) % self.n)) for i in range(n)]
 
     def requests(self, path, messages):
         with open(path, "wb") as f:
@@ -164,17 +173,19 @@ class Bench:
         self.samples = {}  # scenario -> list of {figure: value}
 
     def measured(self, names, work):
-        """CPU per call of each process while work runs; work returns a dict with calls."""
+        """CPU per call of each process while work(seconds) runs, which returns a dict with calls."""
+        self.data.tidy()
+        work(1)
         before = self.stack.cpu(names)
-        outcome = work()
+        outcome = work(self.options.seconds)
         after = self.stack.cpu(names)
         if not outcome["calls"]:
             sys.exit(f"no call succeeded: {outcome}")
         return dict(outcome, **{f"{n}_us": (after[n] - before[n]) / outcome["calls"] for n in names})
 
     def load(self, address, method, requests, names, in_flight=IN_FLIGHT):
-        def work():
-            out = subprocess.run([os.path.join(self.build, "bin/crm-bench"), address, f"/{method}", requests, str(self.options.seconds), str(in_flight), self.token],
+        def work(seconds):
+            out = subprocess.run([os.path.join(self.build, "bin/crm-bench"), address, f"/{method}", requests, str(seconds), str(in_flight), self.token],
                                  stdout=subprocess.PIPE, text=True, check=False).stdout
             outcome = json.loads(out)
             if outcome["failures"] > outcome["calls"] // 1000:
@@ -187,9 +198,9 @@ class Bench:
         with open(path, "w", encoding="utf-8") as f:
             f.write(script)
 
-        def work():
+        def work(seconds):
             used = os.times()
-            out = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(self.options.seconds), "-f", path,
+            out = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", "1", "-T", str(seconds), "-D", f"start={time.time_ns() // 1_000_000}", "-f", path,
                                   self.stack.addresses["DATABASE_URL"] + "?options=-csearch_path%3Dcontacts,public"],
                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
             found = re.search(r"actually processed: (\d+)", out)
@@ -212,29 +223,42 @@ class Bench:
 
     def pgbench_reads(self, name):
         lines = ["\\startpipeline"]
-        head = [f"\\set n{i} random(1, {self.data.n})" for i in range(PIPELINE)]
+        head = [f"\\set n{i} 1 + random(0, {DISTINCT - 1}) * {STRIDE} % {self.data.n}" for i in range(PIPELINE)]
         for i in range(PIPELINE):
             lines.append(self.sql(name, self.scope()).replace(":n::", f":n{i}::"))
         return "\n".join(head + lines + ["\\endpipeline"])
 
     def pgbench_create(self):
+        """The statements of a create. The ids grow with the time as ours do; names, addresses and numbers differ as in our requests."""
         c, row = self.data.contact, dict(self.scope())
         e, p, a = c.emails[0], c.phones[0], c.addresses[0]
+        # pgbench takes :name for a variable even in quotes, hence chr(58)
+        email, phone = "'premysl.dvoracek.' || :i::text || '@example.com'", "'+420604' || lpad(:i::text, 6, '0')"
         row.update({
+            "id": "lpad(to_hex(:start::bigint), 12, '0') || lpad(to_hex(:n::bigint), 20, '0')",
             "revision": "1", "create_time": "now()", "update_time": "now()", "delete_time": "NULL::timestamptz", "creator_id": quoted(self.data.user), "owner_id": quoted(self.data.user),
-            "team_id": "NULL", "name.prefix": quoted(c.name.prefix), "name.given": quoted(c.name.given), "name.middle": "''", "name.family": quoted(c.name.family),
-            "name.suffix": "''", "display_name": quoted("Ing. Přemysl Dvořáček 0"), "emails.address": array([e.address]), "emails.type": array([e.type]), "emails.primary": "'{t}'",
-            "phones.number": array([p.number]), "phones.e164": array([p.number]), "phones.region": array([""]), "phones.type": array([p.type]), "phones.primary": "'{t}'",
+            "team_id": "NULL", "name.prefix": quoted(c.name.prefix), "name.given": quoted(c.name.given), "name.middle": "''", "name.family": "'Dvořáček ' || :i::text",
+            "name.suffix": "''", "display_name": "'Ing. Přemysl Dvořáček ' || :i::text", "emails.address": f"ARRAY[{email}]", "emails.type": array([e.type]), "emails.primary": "'{t}'",
+            "phones.number": f"ARRAY[{phone}]", "phones.e164": f"ARRAY[{phone}]", "phones.region": array([""]), "phones.type": array([p.type]), "phones.primary": "'{t}'",
             "addresses.type": array([a.type]), "addresses.street": array([a.street]), "addresses.city": array([a.city]), "addresses.region": array([""]),
             "addresses.postal_code": array([a.postal_code]), "addresses.country": array([a.country]), "language": quoted(c.language), "time_zone": quoted(c.time_zone),
-            "birth_date": "NULL", "note": "''", "labels": "'{\"segment\": \"retail\"}'", "source": quoted(c.source), "contact_id": row["id"],
-            # pgbench takes :name for a variable even in quotes, hence chr(58)
-            "keys": f"ARRAY['e' || chr(58) || {quoted(e.address)}, 'p' || chr(58) || {quoted(p.number)}]", "subject": quoted("crm." + self.data.tenant + ".contacts.contact." + self.data.user + ".created"),
+            "birth_date": "NULL", "note": "''", "labels": "'{\"segment\": \"retail\"}'", "source": quoted(c.source),
+            "keys": f"ARRAY['e' || chr(58) || {email}, 'p' || chr(58) || {phone}]", "subject": quoted("crm." + self.data.tenant + ".contacts.contact." + self.data.user + ".created"),
             "payload": "decode(repeat('ab', 700), 'hex')",
         })
-        lines = ["\\set n random(1000000000, 9000000000000000)", "\\startpipeline"]
+        row["contact_id"] = row["id"]
+        lines = [f"\\set i random(0, {DISTINCT - 1})", "\\set start :start + 1", "\\set n random(1, 9000000000000000)", "\\startpipeline"]
         lines += [self.sql(n, row) for n in ("contact_insert", "contact_keys_insert", "outbox_insert")]
         return "\n".join(lines + ["\\endpipeline"])
+
+    def limit_of_create(self):
+        """Without the relay, which would carry pgbench's events to the broker meanwhile."""
+        self.stack.run("stop", "contacts")
+        try:
+            return self.pgbench(self.pgbench_create(), 1)
+        finally:
+            self.stack.psql("TRUNCATE contacts.outbox")
+            self.stack.run("start", "contacts")
 
     def h2load(self, address, method, message):
         path = os.path.join(self.folder, "h2load.body")
@@ -242,8 +266,8 @@ class Bench:
         with open(path, "wb") as f:
             f.write(struct.pack(">BI", 0, len(body)) + body)
 
-        def work():
-            out = subprocess.run(["h2load", "-D", str(self.options.seconds), "-c", "4", "-m", "16", "-d", path, "-H", "content-type: application/grpc", "-H", "te: trailers",
+        def work(seconds):
+            out = subprocess.run(["h2load", "-D", str(seconds), "-c", "4", "-m", "16", "-d", path, "-H", "content-type: application/grpc", "-H", "te: trailers",
                                   "-H", f"authorization: Bearer {self.token}", f"http://{address}/{method}"], stdout=subprocess.PIPE, text=True, check=False).stdout
             found = re.search(r"requests: .* (\d+) succeeded, (\d+) failed", out)
             return {"calls": int(found[1]), "failures": int(found[2])}
@@ -255,9 +279,9 @@ class Bench:
         """name -> what one round of it does; in this order, round after round"""
         at = self.stack.addresses
         d, new = self.data, self.data.crm.new
-        get = d.requests(os.path.join(self.folder, "get"), [new("crm.contacts.v1.GetContactRequest", id=i) for i in d.ids(5000)])
+        get = d.requests(os.path.join(self.folder, "get"), [new("crm.contacts.v1.GetContactRequest", id=i) for i in d.ids(DISTINCT)])
         page = d.requests(os.path.join(self.folder, "list"), [new("crm.contacts.v1.ListContactsRequest", page_size=50)])
-        create = d.requests(os.path.join(self.folder, "create"), [new("crm.contacts.v1.CreateContactRequest", contact=json_of(d.sample(i))) for i in range(5000)])
+        create = d.requests(os.path.join(self.folder, "create"), [new("crm.contacts.v1.CreateContactRequest", contact=json_of(d.sample(i))) for i in range(DISTINCT)])
         empty = d.requests(os.path.join(self.folder, "empty"), [new("crm.identity.v1.GetTenantRequest")])
         direct, gateway = ["contacts", "postgres"], ["gateway", "contacts", "postgres"]
         first = new("crm.contacts.v1.GetContactRequest", id=d.ids(1)[0])
@@ -270,9 +294,9 @@ class Bench:
             "list": lambda: self.load(at["CONTACTS_ADDR"], f"{CONTACTS}/ListContacts", page, direct),
             "list pgbench": lambda: self.pgbench(self.pgbench_reads("contact_list"), PIPELINE),
             "list gateway": lambda: self.load(at["GATEWAY_ADDR"], f"{CONTACTS}/ListContacts", page, gateway),
-            "create": lambda: self.load(at["CONTACTS_ADDR"], f"{CONTACTS}/CreateContact", create, direct),
-            "create pgbench": lambda: self.pgbench(self.pgbench_create(), 1),
-            "create gateway": lambda: self.load(at["GATEWAY_ADDR"], f"{CONTACTS}/CreateContact", create, gateway),
+            "create": lambda: self.load(at["CONTACTS_ADDR"], f"{CONTACTS}/CreateContact", create, direct + ["nats"]),
+            "create pgbench": self.limit_of_create,
+            "create gateway": lambda: self.load(at["GATEWAY_ADDR"], f"{CONTACTS}/CreateContact", create, gateway + ["nats"]),
         }
 
     def bare(self, requests):
@@ -339,16 +363,17 @@ class Bench:
         after = self.stack.cpu(names)
         return {n: {"cpu_us_per_s": (after[n] - before[n]) / seconds, "rss_mb": rss_mb(self.stack.pid(n))} for n in names}
 
-    def start_up_ms(self):
-        """From the start of the process to SERVING; from the service's own log."""
+    def start_up_ms(self, times=5):
+        """From the start of the process to SERVING, by the service's own log; the median."""
+        return statistics.median(self.start_once_ms() for _ in range(times))
+
+    def start_once_ms(self):
         self.stack.run("stop", "contacts")
         self.stack.run("start", "contacts")
         with open(f"/proc/{self.stack.pid('contacts')}/stat", encoding="ascii") as f:
             ticks = int(f.read().rsplit(")", 1)[1].split()[19])
-        with open("/proc/stat", encoding="ascii") as f:
-            boot = int(re.search(r"btime (\d+)", f.read())[1])
         with open("/proc/uptime", encoding="ascii") as f:
-            boot = time.time() - float(f.read().split()[0])  # finer than btime
+            boot = time.time() - float(f.read().split()[0])
         with open(os.path.join(self.folder, "log/contacts.log"), encoding="utf-8") as f:
             serving = [json.loads(line) for line in f if '"event":"serving"' in line][-1]["time"]
         serving_at = time.mktime(time.strptime(serving[:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone + float("0" + serving[19:-1])
