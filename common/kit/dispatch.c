@@ -17,6 +17,12 @@
 
 /* of the calls that may be served at once, streams may be one in so many */
 enum { STREAMS_PART = 2 };
+/*
+ * A fiber's stack takes two mappings, and a process may have 65530 (vm.max_map_count): where calls
+ * fork, some thousands that wait for a service that hangs would take them all, and without a stack
+ * for the next fiber the process ends.
+ */
+enum { MAX_FIBERS = 20000 };
 enum { RETRY_MS = 1000, STREAM_FACTOR = 10, TRACE_AT = 3, TRACE_ID = 32 };
 
 struct dispatch {
@@ -420,19 +426,31 @@ static void serve_method(struct dispatch *d, struct rpc_call *rpc, struct method
 	record(d, &call, m, s, clock_mono_us() - begun_us);
 }
 
-static void serve_unknown(struct dispatch *d, struct rpc_call *rpc)
+static void refuse(struct dispatch *d, struct rpc_call *rpc, enum status s, int64_t retry_ms)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	const struct error_details details = {
-		.status = ST_UNIMPLEMENTED,
-		.message = generic_text(ST_UNIMPLEMENTED),
+		.status = s,
+		.message = generic_text(s),
 		.domain = arena_printf(a, "%s.crm", d->service->def->name),
+		.retry_ms = retry_ms,
 	};
 
-	counter_add(d->unknown, 1);
 	rpc_finish(rpc, &(struct rpc_outcome){ .status = details.status,
 				.message = details.message,
 				.details = error_details_pack(a, &details) });
+}
+
+static void serve_unknown(struct dispatch *d, struct rpc_call *rpc)
+{
+	counter_add(d->unknown, 1);
+	refuse(d, rpc, ST_UNIMPLEMENTED, 0);
+}
+
+/* Probes are answered whatever happens. */
+static bool is_crowded(const struct dispatch *d, const struct method *m)
+{
+	return fiber_count(d->service->loop) > MAX_FIBERS && !(m && m->is_kit);
 }
 
 void dispatch_serve(struct rpc_call *rpc, void *dispatch)
@@ -441,7 +459,9 @@ void dispatch_serve(struct rpc_call *rpc, void *dispatch)
 	struct method *m = map_get(&d->methods, str_c(rpc_method(rpc)));
 
 	counter_add(d->in_flight, 1);
-	if (m)
+	if (is_crowded(d, m))
+		refuse(d, rpc, ST_RESOURCE_EXHAUSTED, RETRY_MS);
+	else if (m)
 		serve_method(d, rpc, m);
 	else if (d->service->def->serve_other)
 		d->service->def->serve_other(d->service, rpc);
