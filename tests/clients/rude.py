@@ -70,6 +70,18 @@ def opening_10_000_streams():
     linger(connections)
 
 
+def asking_10_000_times():
+    """Whole requests, as many as there may be, whose answers are not waited for."""
+    connections = [h2raw.Connection(TARGET) for _ in range(10)]
+    for _ in range(20):
+        for connection in connections:
+            for _ in range(50):
+                connection.request(BLOCK, BODY, end=True)
+            list(connection.frames())
+    ready()
+    linger(connections)
+
+
 def never_half_closing():
     """Sends a message on each of many streams and then nothing, without an end."""
     connection = h2raw.Connection(TARGET)
@@ -162,5 +174,6 @@ def sending_garbage():
     linger()
 
 
-KINDS = {f.__name__: f for f in (reading_nothing, reading_slowly, opening_10_000_streams, never_half_closing, sending_100_MB, sending_100_MB_eight_times, resetting_streams, sending_garbage)}
+KINDS = {f.__name__: f for f in (reading_nothing, asking_10_000_times, reading_slowly, opening_10_000_streams, never_half_closing, sending_100_MB,
+                                 sending_100_MB_eight_times, resetting_streams, sending_garbage)}
 KINDS[sys.argv[1]]()

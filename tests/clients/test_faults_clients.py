@@ -3,6 +3,7 @@
 Each misbehaviour goes to the gateway and to a service directly. The abusers are processes of their own (rude.py).
 """
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import grpc  # noqa: E402
 
-from faults import CONTACTS, CRM, Code, Tenant, address, check, connect, health, memory_mb, pid_of, run_tests, stack, until  # noqa: E402
+from faults import CONTACTS, CRM, Code, Service, Tenant, address, check, connect, health, memory_mb, metric, pid_of, run_tests, stack, until  # noqa: E402
 
 NAMES = ("gateway", "contacts", "identity")
 CALLS, DEADLINE = 500, 5
@@ -54,6 +55,23 @@ class Neighbour(threading.Thread):
             time.sleep(0.02)
 
 
+def start_rude(target, kind, path, **fields):
+    body = CRM.new(CRM.method(path).input_type.full_name, **fields).SerializeToString().hex()
+    process = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rude.py"), kind, target, TENANT.token, path, body],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n", f"{kind} {path} did not come about"
+    return process
+
+
+def end_rude(process):
+    process.stdin.close()
+    try:
+        return process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return "had to be killed"
+
+
 def restart_peak(name):
     with open(f"/proc/{pid_of(name)}/clear_refs", "w", encoding="ascii") as f:
         f.write("5")
@@ -63,23 +81,15 @@ def restart_peak(name):
 def abuse(name, kind, path, is_patient=False, **fields):
     """Runs the abuse until it says that it is in full swing, then the neighbours' calls beside it, and looks at what it cost."""
     target, label = address(name), f"{kind.replace('_', ' ')} ({path.rsplit('/', 1)[-1]}) at {name}"
-    body = CRM.new(CRM.method(path).input_type.full_name, **fields).SerializeToString().hex()
     before = {n: restart_peak(n) for n in NAMES}
-    process = subprocess.Popen([sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "rude.py"), kind, target, TENANT.token, path, body],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdout.readline() == b"ready\n", f"{label} did not come about"
+    process = start_rude(target, kind, path, **fields)
     neighbours = [Neighbour(t, is_patient) for t in (address("gateway"), address("contacts"))]
     for neighbour in neighbours:
         neighbour.start()
     for neighbour in neighbours:
         neighbour.join()
     grown = {n: memory_mb(pid_of(n), "VmHWM") - before[n] for n in NAMES}
-    process.stdin.close()
-    try:
-        status = process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        status = "had to be killed"
+    status = end_rude(process)
     errors = [e for n in neighbours for e in n.errors]
     slowest = max(s for n in neighbours for s in n.seconds)
     print(f"# {label}: slowest {slowest * 1000:.0f} ms, {sum(n.repeats for n in neighbours)} repeats, memory {', '.join(f'{n} {g:+.0f} MB' for n, g in grown.items())}", flush=True)
@@ -132,6 +142,38 @@ def garbage():
         abuse(name, "sending_garbage", GET)
 
 
+def a_crowd_at_a_service_that_hangs():
+    """Calls that fork, at a gateway without rate limits, while the service that they wait for does nothing."""
+    gateway = Service.instead_of_the_stack("gateway", principal_rate=0, address_rate=0)
+    until(lambda: ask(NEIGHBOUR.client()) is None, 10, "calls succeed through the gateway")
+    contacts = pid_of("contacts")
+    os.kill(contacts, signal.SIGSTOP)
+    try:
+        process = start_rude(gateway.address, "asking_10_000_times", "crm.gateway.v1.GatewayService/GetCustomer360", contact_id=VICTIM.id)
+        until(lambda: metric("crm_calls_in_flight", os.environ["GATEWAY_METRICS_ADDR"]) > 2000, 20, "calls pile up")
+        until(lambda: health(gateway.address) is not None, 20, "a gateway with calls piled up behind a service that hangs answers probes")
+        grown = memory_mb(gateway.process.pid)
+    finally:
+        os.kill(contacts, signal.SIGCONT)
+    until(lambda: ask(NEIGHBOUR.client()) is None, 20, "calls succeed again")
+    check(gateway.is_alive(), "and goes on when the service does")
+    check(grown < 1000, "its memory stays bounded", grown)
+    check(end_rude(process) == 0, "the client went on to its end")
+    gateway.signal(signal.SIGTERM)
+    check(gateway.process.wait(35) == 0, "the gateway ends as ever")
+
+
+def ask(client):
+    """None, or how it failed."""
+    try:
+        client.call(GET, id=VICTIM.id, timeout=2)
+        return None
+    except grpc.RpcError as error:
+        return error
+    finally:
+        client.channel.close()
+
+
 def afterwards():
     """Everything is given back."""
     for name in NAMES:
@@ -141,4 +183,4 @@ def afterwards():
 
 
 run_tests(garbage, a_client_that_reads_nothing, a_client_that_reads_slowly, a_client_that_never_half_closes, a_client_that_sends_100_MB, a_client_that_resets_streams,
-          a_client_that_opens_10_000_streams, afterwards)
+          a_client_that_opens_10_000_streams, afterwards, a_crowd_at_a_service_that_hangs)
