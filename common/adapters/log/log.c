@@ -91,19 +91,16 @@ static void put_escape(struct line *l, uint8_t c)
 	}
 }
 
-static bool is_plain(char c)
-{
-	uint8_t b = (uint8_t)c;
-
-	return b >= 0x20 && b < 0x7f && b != '"' && b != '\\';
-}
-
 /* How many bytes at the start of s stand for themselves, up to max. */
 static size_t plain_length(struct str s, size_t max)
 {
-	size_t n = 0;
+	/* ASCII without control characters, '"' and '\\' */
+	static const bool PLAIN[256] = {
+		[' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true
+	};
+	size_t end = s.n < max ? s.n : max, n = 0;
 
-	while (n < s.n && n < max && is_plain(s.p[n]))
+	while (n < end && PLAIN[(uint8_t)s.p[n]])
 		n++;
 	return n;
 }

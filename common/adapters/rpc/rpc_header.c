@@ -14,14 +14,15 @@ struct str rpc_slice_str(const grpc_slice *s)
 /* What belongs to HTTP/2 or gRPC on this hop. */
 static bool is_of_the_hop(struct str key)
 {
-	static const char *const KEYS[] = { "te", "content-type", "accept-encoding",
-		"content-encoding", "content-length", "connection", "keep-alive", "host",
-		"proxy-connection", "transfer-encoding", "upgrade" };
+	static const struct str KEYS[] = { STR("te"), STR("content-type"), STR("accept-encoding"),
+		STR("content-encoding"), STR("content-length"), STR("connection"),
+		STR("keep-alive"), STR("host"), STR("proxy-connection"), STR("transfer-encoding"),
+		STR("upgrade") };
 
 	if (key.n == 0 || key.p[0] == ':' || str_starts(key, "grpc-"))
 		return true;
 	for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++)
-		if (str_is(key, KEYS[i]))
+		if (str_eq(key, KEYS[i]))
 			return true;
 	return false;
 }
@@ -114,11 +115,19 @@ static void append(struct rpc_metadata *m, grpc_slice key, grpc_slice value)
 	m->list[m->n++] = (grpc_metadata){ .key = key, .value = value };
 }
 
-static bool is_legal(grpc_slice key, grpc_slice value)
+/* What gRPC takes as text; it refuses the whole batch for anything else. */
+static bool is_printable(struct str s)
 {
-	if (!grpc_header_key_is_legal(key))
-		return false;
-	return grpc_is_binary_header(key) || grpc_header_nonbin_value_is_legal(value);
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < ' ' || s.p[i] > '~')
+			return false;
+	}
+	return true;
+}
+
+static bool is_legal(grpc_slice key, struct str value)
+{
+	return grpc_header_key_is_legal(key) && (grpc_is_binary_header(key) || is_printable(value));
 }
 
 void rpc_metadata_add(struct rpc_metadata *m, const char *key, struct str value)
@@ -129,7 +138,7 @@ void rpc_metadata_add(struct rpc_metadata *m, const char *key, struct str value)
 		return;
 	k = slice_of(str_c(key));
 	v = slice_of(value);
-	if (is_legal(k, v)) {
+	if (is_legal(k, value)) {
 		append(m, k, v);
 	} else {
 		grpc_slice_unref(k);
