@@ -45,12 +45,16 @@ class Connection:
     def __init__(self, target, window=65535):
         host, port = target.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), timeout=10)
-        self.socket.sendall(PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", INITIAL_WINDOW_SIZE, window)))
         self.next = 1
         self.pending = b""
+        self.is_closed = False  # by the other side, which may well do that with the likes of us
+        self.send(PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", INITIAL_WINDOW_SIZE, window)))
 
     def send(self, data):
-        self.socket.sendall(data)
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            self.is_closed = True
 
     def request(self, block, body=None, end=False):
         """Opens a stream; its number."""
@@ -85,8 +89,12 @@ class Connection:
             readable = select.select([self.socket], [], [], max(0.0, end - time.monotonic()))[0]
             if not readable:
                 return
-            more = self.socket.recv(1 << 16)
+            try:
+                more = self.socket.recv(1 << 16)
+            except ConnectionResetError:
+                more = b""
             if not more:
+                self.is_closed = True
                 return
             self.pending += more
 

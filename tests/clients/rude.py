@@ -105,6 +105,7 @@ class Window:
         return 0 if self.is_over else min(self.of_stream, self.of_connection)
 
     def hear(self, seconds):
+        self.is_over |= self.connection.is_closed
         for kind, flags, number, payload in self.connection.frames(seconds):
             if kind == h2raw.WINDOW_UPDATE:
                 more = int.from_bytes(payload, "big")
