@@ -251,16 +251,20 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
+	char usual[256]; /* what is longer is formatted again, where there is room for it */
 	va_list again;
 	int len;
 	char *s;
 
 	va_copy(again, ap);
-	len = vsnprintf(NULL, 0, fmt, ap);
+	len = vsnprintf(usual, sizeof(usual), fmt, ap);
 	if (len < 0)
 		abort(); /* only a wrong format or 2 GiB of text */
 	s = arena_alloc(a, (size_t)len + 1);
-	(void)vsnprintf(s, (size_t)len + 1, fmt, again); /* the length is known */
+	if ((size_t)len < sizeof(usual))
+		memcpy(s, usual, (size_t)len + 1);
+	else
+		(void)vsnprintf(s, (size_t)len + 1, fmt, again); /* the length is known */
 	va_end(again);
 	return s;
 }
