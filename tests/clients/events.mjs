@@ -1,7 +1,7 @@
 // An independent consumer of events, on the nats package: a line of JSON per event that JetStream delivers.
 //   events.mjs follow DURABLE SUBJECT   a durable consumer from the stream's beginning; goes on until its standard input ends, whatever becomes of the server meanwhile
 //   events.mjs all SUBJECT              everything that the stream holds now
-import { AckPolicy, connect, DeliverPolicy } from "nats";
+import { AckPolicy, connect, DeliverPolicy, nanos } from "nats";
 
 const [mode, ...names] = process.argv.slice(2);
 const url = new URL(process.env.NATS_URL);
@@ -17,7 +17,10 @@ const say = (message) => console.log(JSON.stringify({
 
 async function consumer(settings) {
 	const manager = await connection.jetstreamManager();
-	const { name } = await manager.consumers.add("CRM", { ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All, ...settings });
+	// what was on its way when a fetch or the server ended comes again soon
+	const { name } = await manager.consumers.add("CRM", {
+		ack_policy: AckPolicy.Explicit, ack_wait: nanos(3000), deliver_policy: DeliverPolicy.All, ...settings,
+	});
 	return connection.jetstream().consumers.get("CRM", name);
 }
 

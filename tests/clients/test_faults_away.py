@@ -1,12 +1,14 @@
 """PostgreSQL or NATS away, at start and later: the services stay, say NOT_SERVING, answer UNAVAILABLE with RetryInfo where they cannot serve, and recover by themselves; nothing
 acknowledged is lost."""
 import os
+import signal
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import grpc  # noqa: E402
 
-from faults import CONTACTS, CRM, Code, Consumer, Load, Service, Tenant, address, check, connect, health, run_tests, stack, until  # noqa: E402
+from faults import CONTACTS, CRM, Code, Consumer, Load, Service, Tenant, address, check, connect, health, pid_of, run_tests, stack, until  # noqa: E402
 
 TENANT = Tenant("away")
 CONSUMER = Consumer(TENANT)
@@ -40,11 +42,11 @@ def start_all():
     until(lambda: all(health(address(n)) is not None for n in NAMES), 10, "the services answer")
 
 
-def answers(path, target, **fields):
+def answers(path, target, timeout=5, **fields):
     """(code, whether the details say when to try again)"""
     client = connect(target, TENANT.token)
     try:
-        client.call(path, timeout=5, **fields)
+        client.call(path, timeout=timeout, **fields)
         return Code.OK, False
     except grpc.RpcError as error:
         return error.code(), "RetryInfo" in CRM.details(error)
@@ -118,6 +120,47 @@ def nats_later():
     CONSUMER.check_events(load)
 
 
+def family(pid):
+    """A process and its children: PostgreSQL is many."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [pid] + [int(child) for child in f.read().split()]
+
+
+def freeze(component, signo):
+    for pid in family(pid_of(component)):
+        os.kill(pid, signo)
+
+
+def postgres_hangs():
+    """It does not go away, it only does not answer any more."""
+    load = Load(TENANT, "PostgreSQL hangs", total=500).start()
+    load.wait_until(100)
+    freeze("postgres", signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        answer = answers(CONTACTS + "ListContacts", address("gateway"), timeout=2)
+        check(answer[0] in (Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED) and time.monotonic() - begun < 4, "a call ends by its deadline when PostgreSQL hangs", answer)
+        check(all(health(address(n)) is not None for n in NAMES), "the services answer probes when PostgreSQL hangs")
+    finally:
+        freeze("postgres", signal.SIGCONT)
+    load.finish()
+    check_back("PostgreSQL")
+    load.check_records()
+    CONSUMER.check_events(load)
+
+
+def nats_hangs():
+    freeze("nats", signal.SIGSTOP)
+    try:
+        load = Load(TENANT, "NATS hangs", total=300, clients=10).start().finish()
+        check(not load.codes, "creates go on when NATS hangs", load.codes)
+    finally:
+        freeze("nats", signal.SIGCONT)
+    check_back("NATS")
+    load.check_records()
+    CONSUMER.check_events(load)
+
+
 def both():
     stop_all()
     stack("stop", "postgres")
@@ -131,4 +174,4 @@ def both():
     CONSUMER.check_stream([i for i, _ in TENANT.contacts()], "the stream holds one event per contact after all absences")
 
 
-run_tests(postgres_at_start, postgres_later, nats_at_start, nats_later, both)
+run_tests(postgres_at_start, postgres_later, postgres_hangs, nats_at_start, nats_later, nats_hangs, both)
