@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "base/uuid.h"
 
-enum { PORTION = 100, MAX_ROWS = 50000 };
+enum { PORTION = 100, MAX_ROWS = 50000, MAX_REPLY = 7 * 512 * 1024 /* clients take 4 MB unless told otherwise */ };
 
 struct row {
 	const Crm__ImportContactsRequest *m;
@@ -16,7 +16,8 @@ struct row {
 
 struct import {
 	struct call *call;
-	struct arena *arena; /* of the portion */
+	struct arena *whole; /* of the call */
+	struct arena *arena; /* of the portion; meanwhile also call->arena, so that an import takes no more memory than a portion */
 	char *source;
 	struct map *ids; /* key -> id of what was taken in, of this portion's keys and organization_keys */
 	struct row *rows;
@@ -45,7 +46,7 @@ static enum status begin(struct import *im, const Crm__ImportContactsRequest *fi
 {
 	if (!*first->source)
 		return call_fail(im->call, ST_INVALID_ARGUMENT, "source", "the first message must name the source");
-	im->source = arena_strdup(im->call->arena, first->source);
+	im->source = arena_strdup(im->whole, first->source);
 	return ST_OK;
 }
 
@@ -248,26 +249,43 @@ static void report(struct import *im)
 	}
 }
 
+static enum status take_portion(struct import *im, bool *ret_more)
+{
+	TRY(read_portion(im, ret_more));
+	TRY(im->n > 0 ? write_portion(im) : ST_OK);
+	report(im);
+	if (*ret_more && im->reply.n > MAX_REPLY)
+		return call_fail(im->call, ST_RESOURCE_EXHAUSTED, NULL, "the verdicts on %lld rows fill an answer: send fewer rows at once", (long long)im->n_rows);
+	return ST_OK;
+}
+
+static void free_arena(void *arena)
+{
+	arena_free(arena);
+}
+
 static enum status import_portion(struct import *im, bool *ret_more)
 {
-	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct map ids;
 	map_init(&ids);
-	im->arena = arena;
+	im->arena = im->call->arena = arena_new();
 	im->ids = &ids;
-	im->rows = arena_new_array(arena, struct row, PORTION);
-	enum status s = read_portion(im, ret_more);
-	if (s == ST_OK && im->n > 0)
-		s = write_portion(im);
-	if (s == ST_OK)
-		report(im);
+	im->rows = arena_new_array(im->arena, struct row, PORTION);
+	const enum status s = take_portion(im, ret_more);
 	map_done(&ids);
-	return s;
+	im->call->arena = im->whole;
+	if (s != ST_OK) {
+		arena_defer(im->whole, free_arena, im->arena); /* what was said of the failure is there */
+		return s;
+	}
+	im->call->error = NULL; /* what was said of rows is in their verdicts */
+	arena_free(im->arena);
+	return ST_OK;
 }
 
 enum status import_contacts(struct call *call)
 {
-	struct import im = { .call = call, .reply = buf_new(call->arena, 0) };
+	struct import im = { .call = call, .whole = call->arena, .reply = buf_new(call->arena, 0) };
 	for (bool more = true; more;)
 		TRY(import_portion(&im, &more));
 	pb_put_int(&im.reply, 2, im.n_created);
