@@ -4,7 +4,7 @@
  * Claims: iss "crm", sub user id, tid tenant id, sid session id, team (own team id or ""), teams (own team and all below), perms ([["contacts.*",4],…]: permission
  * or pattern, level), iat, exp, kind ("user" or "key").
  * Keys come from identity's GetKeySet, at start and when a token names an unknown kid (at most once a second); identity itself gives them directly.
- * Revocations arrive over NATS (crm.*.identity.session.*.revoked), the last 15 minutes replayed at start; a revoked session is refused within 5 s everywhere.
+ * Revocations arrive over NATS (crm.*.identity.session.*.revoked), those of the last hour, as long as a token may live, replayed at start; a revoked session is refused within 5 s everywhere.
  * If the keys cannot be had, tokens answer UNAVAILABLE, not UNAUTHENTICATED.
  * Owner: the service. Principals are reference-counted; a call holds one through its arena. Threads: the loop's fibers.
  */
