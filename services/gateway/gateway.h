@@ -33,6 +33,7 @@ struct gateway { /* service->state */
 	size_t n;
 	struct limits *by_principal, *by_address;
 	struct apis *apis;
+	struct meters *meters;
 };
 static inline struct gateway *gateway_of(const struct service *s)
 {
@@ -66,6 +67,11 @@ void limits_free(struct limits *l);
 bool limits_take(struct limits *l, struct str key, int64_t *ret_retry_ms);
 struct principal;
 bool limits_take_principal(struct limits *l, const struct principal *p, int64_t *ret_retry_ms);
+
+/* ---- meters.c: counting forwarded calls; lives as long as the service ---- */
+
+struct meters *meters_new(struct service *s);
+void meters_count(struct meters *m, const char *method, enum status status, int64_t us); /* method: NULL if no upstream is known to have it */
 
 /* ---- proxy.c ---- */
 

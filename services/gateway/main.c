@@ -19,6 +19,7 @@ static enum status start(struct service *s)
 	g->by_principal = limits_new(gateway_settings.principal_rate, gateway_settings.principal_burst, MAX_KEYS);
 	g->by_address = limits_new(gateway_settings.address_rate, gateway_settings.address_burst, MAX_KEYS);
 	g->apis = apis_new(s);
+	g->meters = meters_new(s);
 	return upstreams_start(s);
 }
 

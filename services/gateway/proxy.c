@@ -287,13 +287,16 @@ void proxy_serve(struct service *s, struct rpc_call *rpc)
 		.traceparent = dispatch_traceparent(a, rpc),
 		.address = dispatch_address(a, s->trusted, rpc),
 	};
+	struct meters *meters = gateway_of(s)->meters;
 	serve(&f);
+	const int64_t us = clock_mono_us() - begun;
+	meters_count(meters, f.method ? rpc_method(rpc) : NULL, f.outcome.status, us);
 	dispatch_log(&(struct call_record){
 		.method = rpc_method(rpc),
 		.tenant_id = f.principal ? f.principal->tenant_id : NULL,
 		.user_id = f.principal ? f.principal->user_id : NULL,
 		.status = f.outcome.status,
-		.us = clock_mono_us() - begun,
+		.us = us,
 		.correlation_id = f.correlation_id,
 		.traceparent = f.traceparent,
 		.message = f.outcome.message,
