@@ -96,7 +96,10 @@ static enum status reply_stored(struct call *call, const Crm__Inquiry *q)
 	m.channel = q->channel;
 	m.channel_message_id = q->channel_message_id;
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_inquiry_by_message, call_args(call, &m), &rows));
+	const enum status s = db_read(call->service->db, call->arena, &sql_inquiry_by_message, call_args(call, &m), &rows);
+	if (s == ST_NOT_FOUND) /* who may not see it does not learn by guessing what it says */
+		return call_fail(call, ST_ALREADY_EXISTS, "inquiry.channel_message_id", "was taken in before, by somebody whose inquiries you may not see");
+	TRY(s);
 	struct buf wire = buf_new(call->arena, 0);
 	db_row_wire(rows, 0, &wire);
 	return call_reply_wire(call, buf_str(&wire));

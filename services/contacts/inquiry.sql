@@ -27,8 +27,9 @@ INSERT INTO inquiry (
 -- The one that was stored for a message of a channel.
 -- name: inquiry_by_message :one ChannelMessage -> Inquiry
 SELECT :use(inquiry_columns)
-FROM inquiry q
-WHERE q.tenant_id = :call.tenant_id AND q.channel = :channel AND q.channel_message_id = :channel_message_id AND q.channel_message_id <> '';
+FROM inquiry q JOIN contact c ON c.tenant_id = q.tenant_id AND c.id = q.contact_id
+WHERE q.tenant_id = :call.tenant_id AND q.channel = :channel AND q.channel_message_id = :channel_message_id AND q.channel_message_id <> ''
+	AND (q.creator_id = :call.user_id::uuid OR :visible(c));
 
 -- The person whose e-mail address or phone this is, whoever may see them: an inquiry belongs to the customer, not to who took it in. The key given first wins.
 -- lint: no-visibility only the id is used, to link the inquiry

@@ -137,5 +137,13 @@ def another_tenant_sees_nothing():
     assert not other.SearchContacts(query="customer of").results
 
 
+def a_message_that_somebody_else_took_in_is_not_shown_to_who_repeats_it():
+    message = {"channel": "web", "channel_message_id": "taken once", "from_email": email("north own"), "body": "secret wish"}
+    first = PEOPLE["north own"].SubmitInquiry(inquiry=message)
+    assert PEOPLE["north own"].SubmitInquiry(inquiry=message).id == first.id
+    assert PEOPLE["head"].SubmitInquiry(inquiry=message).id == first.id
+    assert PEOPLE["south own"].error("SubmitInquiry", inquiry=message) == (Code.ALREADY_EXISTS, ["inquiry.channel_message_id"])
+
+
 if __name__ == "__main__":
     run(stories())
