@@ -125,4 +125,19 @@ class Generated(unittest.TestCase):
             self.assertIn("number 0001 is taken by 0001_a", done.stderr)
 
 
-unittest.main()
+class Lines(unittest.TextTestResult):
+    """A line per test, as tools/run-tests counts them."""
+
+    def addSuccess(self, test):
+        print(f"ok - {test.id().rsplit('.', 1)[1].removeprefix('test_').replace('_', ' ')}")
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        print(f"not ok - {test.id()}")
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        print(f"not ok - {test.id()}")
+
+
+unittest.main(testRunner=unittest.TextTestRunner(resultclass=Lines))

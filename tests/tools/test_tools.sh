@@ -39,10 +39,10 @@ check() {
 	("$@") >"$scratch/output" 2>&1 &
 	if wait $!; then
 		passed=$((passed + 1))
-		echo "ok   $sentence"
+		echo "ok - $sentence"
 	else
 		failed=$((failed + 1))
-		echo "FAIL $sentence"
+		echo "not ok - $sentence"
 		sed 's/^/     /' "$scratch/output"
 	fi
 }
