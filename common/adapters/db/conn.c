@@ -22,6 +22,7 @@ enum {
 	BACKOFF_MIN_US = 50 * 1000,
 	BACKOFF_MAX_US = 2 * 1000 * 1000,
 	WATCHDOG_GRACE_US = 10 * 1000 * 1000,
+	PROBE_US = 3 * 1000 * 1000,
 };
 
 #define CONN_OF(ptr, member) ((struct conn *)(void *)((char *)(ptr)-offsetof(struct conn, member)))
@@ -82,19 +83,6 @@ static void watch(struct conn *c)
 	c->is_watched = true;
 	c->watched_progress = c->progress;
 	loop_timer_set(c->db->loop, &c->watchdog, clock_mono_us() + watch_interval_us(c));
-}
-
-/* Every statement ends by its timeout: a server that says nothing for longer is gone, whatever TCP
- * thinks. */
-static void on_watchdog(struct loop_timer *t)
-{
-	struct conn *c = CONN_OF(t, watchdog);
-	bool is_stuck = c->in_flight > 0 && c->progress == c->watched_progress;
-	c->is_watched = false;
-	if (is_stuck)
-		conn_close(c);
-	else if (c->in_flight > 0)
-		watch(c);
 }
 
 static void flush(struct conn *c)
@@ -221,6 +209,44 @@ void conn_submit_alone(
 	w->owner = owner;
 	w->is_abandoned = true;
 	conn_submit(c, w);
+}
+
+static bool is_idle(const struct conn *c)
+{
+	return c->state == CONN_UP && !c->must_close && !c->is_held && c->in_flight == 0;
+}
+
+/*
+ * One connection is stuck: is it alone? The idle ones learn it by a question of their own, else
+ * they would count as up until somebody had used each of them in vain.
+ */
+static void probe_idle(struct db *db)
+{
+	for (enum conn_kind kind = 0; kind < CONN_KINDS; kind++) {
+		for (size_t i = 0; i < db->n_conns[kind]; i++) {
+			struct conn *c = &db->conns[kind][i];
+			if (!is_idle(c))
+				continue;
+			conn_submit_alone(c, "SELECT 1", NULL, NULL);
+			if (c->state == CONN_UP)
+				loop_timer_set(db->loop, &c->watchdog, clock_mono_us() + PROBE_US);
+		}
+	}
+}
+
+/* Every statement ends by its timeout: a server that says nothing for longer is gone, whatever TCP
+ * thinks. */
+static void on_watchdog(struct loop_timer *t)
+{
+	struct conn *c = CONN_OF(t, watchdog);
+	bool is_stuck = c->in_flight > 0 && c->progress == c->watched_progress;
+	c->is_watched = false;
+	if (is_stuck) {
+		conn_close(c);
+		probe_idle(c->db);
+	} else if (c->in_flight > 0) {
+		watch(c);
+	}
 }
 
 /* Once more on the same connection, under a Sync of its own. */
