@@ -2,6 +2,7 @@
 
 Nothing here sleeps for luck: `until` waits for a condition and fails when its time is over.
 """
+import copy
 import ctypes
 import itertools
 import json
@@ -107,6 +108,14 @@ class Service:
             self.env = dict(pair.split("=", 1) for pair in f.read().split("\0") if pair)
         self.env.update({"CRM_" + key.upper(): str(value) for key, value in settings.items()})
         self.process = None
+
+    def replica(self, **settings):
+        """Another one like it, at addresses of its own."""
+        other = copy.copy(self)
+        other.process = None
+        other.env = dict(self.env, CRM_LISTEN=f"127.0.0.1:{free_port()}", CRM_METRICS=f"127.0.0.1:{free_port()}")
+        other.env.update({"CRM_" + key.upper(): str(value) for key, value in settings.items()})
+        return other
 
     @property
     def address(self):

@@ -149,6 +149,26 @@ def postgres_hangs():
     CONSUMER.check_events(load)
 
 
+def postgres_hangs_for_long():
+    """Each connection looks well to TCP; none answers."""
+    one = SERVICES["contacts"].replica(statement_timeout="500ms").start_and_wait()
+    until(lambda: answers(CONTACTS + "ListContacts", one.address)[0] == Code.OK, 10, "calls succeed")
+
+    def is_noticed():
+        answers(CONTACTS + "ListContacts", one.address, timeout=1)
+        return health(one.address) == "NOT_SERVING"
+
+    freeze("postgres", signal.SIGSTOP)
+    try:
+        until(is_noticed, 30, "a PostgreSQL that answers nothing for long is as good as away")
+    finally:
+        freeze("postgres", signal.SIGCONT)
+    until(one.serving, 20, "the service recovers by itself")
+    check(True, "a PostgreSQL that answers nothing for long is as good as away")
+    one.end()
+    check_back("PostgreSQL")
+
+
 def nats_hangs():
     freeze("nats", signal.SIGSTOP)
     try:
@@ -174,4 +194,4 @@ def both():
     CONSUMER.check_stream([i for i, _ in TENANT.contacts()], "the stream holds one event per contact after all absences")
 
 
-run_tests(postgres_at_start, postgres_later, postgres_hangs, nats_at_start, nats_later, nats_hangs, both)
+run_tests(postgres_at_start, postgres_later, postgres_hangs, postgres_hangs_for_long, nats_at_start, nats_later, nats_hangs, both)

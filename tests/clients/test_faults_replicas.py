@@ -8,7 +8,7 @@ import uuid
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import grpc  # noqa: E402
 
-from faults import CONTACTS, CRM, Consumer, Load, Service, Tenant, check, connect, crmpb, free_port, metric, run_tests, until  # noqa: E402
+from faults import CONTACTS, CRM, Consumer, Load, Service, Tenant, check, connect, crmpb, metric, run_tests, until  # noqa: E402
 
 TENANT = Tenant("twin")
 CONSUMER = Consumer(TENANT)
@@ -16,11 +16,7 @@ TAKE_OVER = 5  # seconds
 ids = []
 
 
-def replica():
-    return Service("contacts", listen=f"127.0.0.1:{free_port()}", metrics=f"127.0.0.1:{free_port()}")
-
-
-FIRST, SECOND = replica(), replica()  # beside the stack's own, which nobody calls
+FIRST, SECOND = Service("contacts").replica(), Service("contacts").replica()  # beside the stack's own, which nobody calls
 BOTH = (FIRST, SECOND)
 for service in BOTH:
     service.start_and_wait()
