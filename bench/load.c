@@ -1,6 +1,8 @@
 /*
- * crm-bench: a load driver on the project's own rpc client. It keeps a number of unary calls in flight for some seconds and prints one JSON line: calls, seconds, failures,
- * latencies, its own CPU. The requests come from a file: length-prefixed messages (4 bytes, little endian), used in turn.
+ * crm-bench: a load driver on the project's own rpc client. It keeps a number of unary calls in
+ * flight for some seconds and prints one JSON line: calls, seconds, failures, latencies, its own
+ * CPU. The requests come from a file: length-prefixed messages (4 bytes, little endian), used in
+ * turn.
  *
  *   crm-bench HOST:PORT /package.Service/Method REQUESTS SECONDS IN_FLIGHT [TOKEN]
  *   crm-bench serve HOST:PORT
@@ -82,7 +84,8 @@ static int64_t own_cpu_us(void)
 {
 	struct rusage u;
 	(void)getrusage(RUSAGE_SELF, &u); /* cannot fail with these arguments */
-	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * SECOND + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * SECOND + u.ru_utime.tv_usec +
+	       u.ru_stime.tv_usec;
 }
 
 static void read_requests(struct bench *b, struct arena *a, const char *path)
@@ -131,8 +134,10 @@ int main(int argc, char **argv)
 	uint64_t in_flight = 0;
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		return bench_serve(argv[2]);
-	if (argc < 6 || !str_to_i64(str_c(argv[4]), &seconds) || !str_to_u64(str_c(argv[5]), &in_flight)) {
-		fprintf(stderr, "usage: crm-bench HOST:PORT METHOD REQUESTS SECONDS IN_FLIGHT [TOKEN]\n");
+	if (argc < 6 || !str_to_i64(str_c(argv[4]), &seconds) ||
+		!str_to_u64(str_c(argv[5]), &in_flight)) {
+		fprintf(stderr,
+			"usage: crm-bench HOST:PORT METHOD REQUESTS SECONDS IN_FLIGHT [TOKEN]\n");
 		return 2;
 	}
 	_cleanup_(arena_freep) struct arena *a = arena_new();
@@ -151,8 +156,10 @@ int main(int argc, char **argv)
 	(void)fiber_spawn(loop, run, &r); /* ends the loop */
 	loop_run(loop);
 	const double took = (double)(clock_mono_us() - begun) / (double)SECOND;
-	printf("{\"calls\": %lld, \"failures\": %lld, \"last_failure\": \"%s\", \"seconds\": %.3f, \"p50_us\": %lld, \"p99_us\": %lld, \"cpu_us\": %lld}\n", (long long)b->calls,
-		(long long)b->failures, b->failures ? status_name(b->last_failure) : "", took, (long long)percentile(b, 50), (long long)percentile(b, 99), (long long)own_cpu_us());
+	printf("{\"calls\": %lld, \"failures\": %lld, \"last_failure\": \"%s\", \"seconds\": %.3f, \"p50_us\": %lld, \"p99_us\": %lld, \"cpu_us\": %lld}\n",
+		(long long)b->calls, (long long)b->failures,
+		b->failures ? status_name(b->last_failure) : "", took, (long long)percentile(b, 50),
+		(long long)percentile(b, 99), (long long)own_cpu_us());
 	for (size_t i = 0; i < CHANNELS; i++)
 		rpc_channel_free(b->channels[i]);
 	for (size_t i = 0; i < b->n_requests; i++)

@@ -1,4 +1,5 @@
-/* crm-bench serve: a bare server with 100 methods that answer with what they get: what the rpc adapter costs by itself. */
+/* crm-bench serve: a bare server with 100 methods that answer with what they get: what the rpc
+ * adapter costs by itself. */
 #include "bench/bench.h"
 
 #include <stdio.h>
@@ -17,7 +18,8 @@ static void serve(struct rpc_call *call, void *arg)
 	const struct bare *b = arg;
 	struct rpc_bytes *message;
 	if (!map_get(&b->methods, str_c(rpc_method(call)))) {
-		rpc_finish(call, &(struct rpc_outcome){ .status = ST_UNIMPLEMENTED, .message = "" });
+		rpc_finish(
+			call, &(struct rpc_outcome){ .status = ST_UNIMPLEMENTED, .message = "" });
 		return;
 	}
 	if (rpc_recv(call, &message) != ST_OK || !message)
@@ -47,9 +49,12 @@ int bench_serve(const char *listen)
 	struct bare b;
 	map_init(&b.methods);
 	for (int i = 0; i < METHODS; i++)
-		(void)map_set(&b.methods, str_c(arena_printf(a, "/bench.v1.Bare/Method%d", i)), &b); /* there was none */
+		/* there was none */
+		(void)map_set(&b.methods, str_c(arena_printf(a, "/bench.v1.Bare/Method%d", i)), &b);
 	const struct rpc_server_config config = { .listen = listen };
-	const struct rpc_handlers handlers = { .serve = serve, .is_unary_request = is_unary, .arg = &b };
+	const struct rpc_handlers handlers = {
+		.serve = serve, .is_unary_request = is_unary, .arg = &b
+	};
 	struct rpc_server *server;
 	if (rpc_server_new(rpc, &config, &handlers, &server) != ST_OK) {
 		fprintf(stderr, "crm-bench: cannot listen on %s\n", listen);

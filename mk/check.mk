@@ -6,6 +6,10 @@ programs: $(UNIT_TESTS) $(DB_TESTS) $(E2E_TESTS)
 everything: all programs $(if $(wildcard bench/*.c),$(B)/bin/crm-bench)
 generated: $(GEN_H)
 
+format: ## format every C file
+	@tools/lint-format --fix
+.PHONY: format
+
 # needs SAN=address,undefined,fuzzer-no-link
 FUZZ := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: $(FUZZ)

@@ -14,7 +14,9 @@ struct map {
 void map_init(struct map *m);
 void map_done(struct map *m);
 void *map_get(const struct map *m, struct str key); /* NULL if absent */
-void *map_set(struct map *m, struct str key, void *value); /* returns the value it replaced, or NULL; value must not be NULL */
+/* returns the value it replaced, or NULL; value must not be NULL */
+void *map_set(struct map *m, struct str key, void *value);
 void *map_del(struct map *m, struct str key); /* returns the value removed, or NULL */
-/* for (size_t i = 0; map_next(m, &i, &key, &value);) — order is unspecified; do not change the map meanwhile (map_del of the current key is fine). */
+/* for (size_t i = 0; map_next(m, &i, &key, &value);) — order is unspecified; do not change the map
+ * meanwhile (map_del of the current key is fine). */
 bool map_next(const struct map *m, size_t *i, struct str *ret_key, void **ret_value);

@@ -24,9 +24,9 @@ enum status {
 	ST_UNAUTHENTICATED = 16,
 };
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
+#define _cleanup_(fn)          __attribute__((cleanup(fn)))
 
 /* "NOT_FOUND"; "UNKNOWN" for a number outside the set. */
 const char *status_name(enum status s);

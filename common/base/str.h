@@ -1,6 +1,6 @@
 /*
- * Strings: struct str is a borrowed slice (pointer and length, no NUL promised); struct buf is a growable byte buffer
- * with a cap, in an arena. Text is UTF-8. Nothing here depends on the locale.
+ * Strings: struct str is a borrowed slice (pointer and length, no NUL promised); struct buf is a
+ * growable byte buffer with a cap, in an arena. Text is UTF-8. Nothing here depends on the locale.
  * Threads: no shared state.
  */
 #pragma once
@@ -36,22 +36,26 @@ static inline bool str_is(struct str a, const char *b)
 }
 bool str_starts(struct str s, const char *prefix);
 bool str_ends(struct str s, const char *suffix);
-/* Cuts s at the first c: returns what stands before it, leaves the rest (after c) in *s; all of s, rest absent, if there is no c. */
+/* Cuts s at the first c: returns what stands before it, leaves the rest (after c) in *s; all of s,
+ * rest absent, if there is no c. */
 struct str str_cut(struct str *s, char c);
-struct str str_trim(struct str s); /* ASCII white space at both ends */
+struct str str_trim(struct str s);            /* ASCII white space at both ends */
 char *str_dup(struct arena *a, struct str s); /* NUL-terminated copy */
 
 /* Decimal integer, whole slice, optional '-': false if malformed or out of range. */
 bool str_to_i64(struct str s, int64_t *ret);
 bool str_to_u64(struct str s, uint64_t *ret);
 
-/* Well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). NUL counts as well-formed. */
+/* Well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). NUL counts as
+ * well-formed. */
 bool utf8_is_valid(struct str s);
 size_t utf8_count(struct str s); /* code points of a well-formed string */
 
-/* SipHash-2-4-like keyed hash for tables; the key is drawn once per process, so outsiders cannot aim collisions. */
+/* SipHash-2-4-like keyed hash for tables; the key is drawn once per process, so outsiders cannot
+ * aim collisions. */
 uint64_t hash_bytes(const void *p, size_t n);
-/* The same function (SipHash-1-3) under a key of the caller's, where the result must be the same in every process. */
+/* The same function (SipHash-1-3) under a key of the caller's, where the result must be the same in
+ * every process. */
 uint64_t hash_bytes_keyed(const uint64_t key[2], const void *p, size_t n);
 
 struct buf {
@@ -68,7 +72,8 @@ void buf_put_c(struct buf *b, char c);
 void buf_put_str(struct buf *b, struct str s);
 void buf_puts(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-char *buf_room(struct buf *b, size_t n); /* at least n writable bytes at p + n, or NULL on overflow; then b->n += written */
+/* at least n writable bytes at p + n, or NULL on overflow; then b->n += written */
+char *buf_room(struct buf *b, size_t n);
 const char *buf_cstr(struct buf *b); /* NUL-terminated view */
 static inline struct str buf_str(const struct buf *b)
 {

@@ -12,7 +12,8 @@ struct uuid {
 	uint8_t b[16];
 };
 
-/* A new version 7 id: strictly increasing within a process, also inside one millisecond (RFC 9562, 6.2 method 1). */
+/* A new version 7 id: strictly increasing within a process, also inside one millisecond (RFC 9562,
+ * 6.2 method 1). */
 struct uuid uuid_v7(void);
 struct uuid uuid_v4(void);
 void uuid_format(struct uuid u, char out[UUID_TEXT + 1]); /* lower case, NUL-terminated */

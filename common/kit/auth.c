@@ -18,7 +18,7 @@
 
 enum { MAX_PRINCIPALS = 10000, SWEEP_EVERY = 256 };
 
-static const int64_t SKEW = 5 * SECOND;          /* between identity's clock and ours */
+static const int64_t SKEW = 5 * SECOND; /* between identity's clock and ours */
 /* longer than any token lives: identity lets them be good for an hour at most */
 static const int64_t REVOKED_FOR = 3900 * SECOND;
 

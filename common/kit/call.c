@@ -38,9 +38,7 @@ void call_error_take(struct call *call, const char **ret_field, const char **ret
 	if (ret_field)
 		*ret_field = has_field ? e->fields.v[0].field : "";
 	if (ret_text)
-		*ret_text = has_field	? e->fields.v[0].description
-			    : e->message ? e->message
-					 : "";
+		*ret_text = has_field ? e->fields.v[0].description : e->message ? e->message : "";
 	*e = (struct call_error){ .prefix = e->prefix };
 }
 

@@ -1,5 +1,6 @@
 /*
- * What the kit knows of a call's failure beyond kit/call.h: for the files that make up calls (call.c, stream.c, dispatch.c, event.c).
+ * What the kit knows of a call's failure beyond kit/call.h: for the files that make up calls
+ * (call.c, stream.c, dispatch.c, event.c).
  */
 #pragma once
 #include "kit/call.h"

@@ -12,5 +12,6 @@ struct crowd;
 
 struct crowd *crowd_new(size_t max_each, size_t max_total);
 void crowd_free(struct crowd *c);
-/* False if it is one too many, of this caller or of all. Else it counts until the arena is freed. */
+/* False if it is one too many, of this caller or of all. Else it counts until the arena is
+ * freed. */
 bool crowd_enter(struct crowd *c, struct arena *a, struct str caller);

@@ -12,7 +12,8 @@ enum status directory_user(struct call *call, const char *user_id, const char **
 	Crm__DirectoryUser *user;
 	struct db_rows *rows;
 	key.id = user_id;
-	TRY(db_read(call->service->db, call->arena, &sql_directory_get, call_args(call, &key), &rows));
+	TRY(db_read(
+		call->service->db, call->arena, &sql_directory_get, call_args(call, &key), &rows));
 	TRY(db_row_message(call->arena, rows, 0, &user));
 	*ret_team_id = user->team_id;
 	return ST_OK;
@@ -33,7 +34,8 @@ static enum status on_user(struct call *call, const Crm__Event *event)
 	row.team_id = user->team_id;
 	row.display_name = user->display_name;
 	row.email = user->email;
-	row.is_active = !is_gone && !user->delete_time && user->state != CRM__USER__STATE__STATE_SUSPENDED;
+	row.is_active =
+		!is_gone && !user->delete_time && user->state != CRM__USER__STATE__STATE_SUSPENDED;
 	row.revision = event->revision;
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
 	(void)db_batch_add(b, &sql_directory_put, call_args(call, &row));

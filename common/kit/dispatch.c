@@ -42,8 +42,8 @@ enum status dispatch_new(struct service *s, struct dispatch **ret, const char **
 	d->service = s;
 	d->arena = a;
 	map_init(&d->methods);
-	d->streams = crowd_new((size_t)s->settings.caller_streams,
-		(size_t)s->settings.max_calls / STREAMS_PART);
+	d->streams = crowd_new(
+		(size_t)s->settings.caller_streams, (size_t)s->settings.max_calls / STREAMS_PART);
 	status = methods_build(s, a, &d->methods, ret_why);
 	if (status != ST_OK) {
 		*ret_why = arena_strdup(s->arena, *ret_why);
@@ -139,8 +139,8 @@ static enum status take_stream(struct call *call, const struct method *m)
 		return ST_OK;
 	if (dispatch_take_stream(call->service, call->arena, call->principal, call->address))
 		return ST_OK;
-	return call_fail_retry(call, ST_RESOURCE_EXHAUSTED, RETRY_MS,
-		"too many open streams; end some first");
+	return call_fail_retry(
+		call, ST_RESOURCE_EXHAUSTED, RETRY_MS, "too many open streams; end some first");
 }
 
 static void unref(void *bytes)

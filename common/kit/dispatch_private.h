@@ -15,7 +15,8 @@ struct method {
 	enum status (*serve)(struct call *call);
 	const struct resource *resource;
 	const ProtobufCMessageDescriptor *input, *output;
-	bool is_kit; /* health and reflection: no policy, no token, no need of a database, no deadline */
+	/* health and reflection: no policy, no token, no need of a database, no deadline */
+	bool is_kit;
 	bool has_request_id;
 	/* made on first use: most never are */
 	struct counter *calls[STATUS_COUNT];
@@ -23,4 +24,5 @@ struct method {
 };
 
 /* Fills the map (path to struct method). ST_FAILED_PRECONDITION with *ret_why. */
-enum status methods_build(struct service *s, struct arena *a, struct map *ret, const char **ret_why) MUST_CHECK;
+enum status methods_build(struct service *s, struct arena *a, struct map *ret, const char **ret_why)
+	MUST_CHECK;

@@ -26,7 +26,8 @@ struct listener {
 
 /* ---- reading an event ---- */
 
-static enum status unpack(struct arena *a, const struct listener *l, struct str payload, Crm__Event **ret)
+static enum status unpack(
+	struct arena *a, const struct listener *l, struct str payload, Crm__Event **ret)
 {
 	struct pb_violations v;
 	const struct pb_message *m = pb_schema_message(l->schema, "crm.events.v1.Event");
@@ -46,18 +47,21 @@ static struct str bytes_of(ProtobufCBinaryData b)
 	return str_n(b.data ? (const char *)b.data : "", b.len);
 }
 
-/* What handlers may rely on: ids are ids, and before and after are well-formed messages of the type that the event names. */
+/* What handlers may rely on: ids are ids, and before and after are well-formed messages of the type
+ * that the event names. */
 static enum status check(struct arena *a, const struct listener *l, const Crm__Event *e)
 {
 	struct pb_violations v;
 	const struct pb_message *m = pb_schema_message(l->schema, e->resource_type);
-	if (!m || !is_uuid(e->event_id) || !is_uuid(e->tenant_id) || !*e->resource_id || (*e->actor_id && !is_uuid(e->actor_id)))
+	if (!m || !is_uuid(e->event_id) || !is_uuid(e->tenant_id) || !*e->resource_id ||
+		(*e->actor_id && !is_uuid(e->actor_id)))
 		return ST_INVALID_ARGUMENT;
 	TRY(pb_validate(a, m, bytes_of(e->before), PB_VALIDATE_WIRE, &v));
 	return pb_validate(a, m, bytes_of(e->after), PB_VALIDATE_WIRE, &v);
 }
 
-static enum status unpack_part(struct call *call, const Crm__Event *event, ProtobufCBinaryData part, const ProtobufCMessageDescriptor *d, void **ret)
+static enum status unpack_part(struct call *call, const Crm__Event *event, ProtobufCBinaryData part,
+	const ProtobufCMessageDescriptor *d, void **ret)
 {
 	if (strcmp(event->resource_type, d->name) != 0)
 		return ST_INVALID_ARGUMENT;
@@ -68,12 +72,14 @@ static enum status unpack_part(struct call *call, const Crm__Event *event, Proto
 	return pb_unpack(call->arena, d, bytes_of(part), ret);
 }
 
-enum status event_before(struct call *call, const Crm__Event *event, const ProtobufCMessageDescriptor *d, void *ret_msg_ptr)
+enum status event_before(struct call *call, const Crm__Event *event,
+	const ProtobufCMessageDescriptor *d, void *ret_msg_ptr)
 {
 	return unpack_part(call, event, event->before, d, ret_msg_ptr);
 }
 
-enum status event_after(struct call *call, const Crm__Event *event, const ProtobufCMessageDescriptor *d, void *ret_msg_ptr)
+enum status event_after(struct call *call, const Crm__Event *event,
+	const ProtobufCMessageDescriptor *d, void *ret_msg_ptr)
 {
 	return unpack_part(call, event, event->after, d, ret_msg_ptr);
 }
@@ -103,7 +109,9 @@ static struct call call_of(struct arena *a, const struct listener *l, const Crm_
 		.address = "",
 		.inbox_event_id = e->event_id,
 		.inbox_consumer = l->durable,
-		.inbox_resource = l->handler->wants_all ? NULL : arena_printf(a, "%s/%s", e->resource_type, e->resource_id),
+		.inbox_resource = l->handler->wants_all ? NULL
+							: arena_printf(a, "%s/%s", e->resource_type,
+								  e->resource_id),
 		.inbox_revision = e->revision,
 	};
 }
@@ -118,7 +126,8 @@ static enum status is_known(struct call *call, bool *ret)
 	key.resource = call->inbox_resource ? call->inbox_resource : "";
 	TRY(db_read(call->service->db, call->arena, &sql_inbox_get, call_args(call, &key), &rows));
 	TRY(db_row_message(call->arena, rows, 0, &found));
-	*ret = *found->event_id || (call->inbox_resource && found->revision >= call->inbox_revision);
+	*ret = *found->event_id ||
+	       (call->inbox_resource && found->revision >= call->inbox_revision);
 	return ST_OK;
 }
 
@@ -141,8 +150,10 @@ static enum status handle(struct arena *a, const struct listener *l, const struc
 	if (st == ST_OK)
 		counter_add(l->handled, 1);
 	else
-		log_warn("event_failed", LOG_STR("consumer", l->durable), LOG_STR("subject", d->subject), LOG_STR("event_id", event->event_id),
-			LOG_STR("status", status_name(st)), LOG_STR("message", said), LOG_INT("attempt", d->attempt));
+		log_warn("event_failed", LOG_STR("consumer", l->durable),
+			LOG_STR("subject", d->subject), LOG_STR("event_id", event->event_id),
+			LOG_STR("status", status_name(st)), LOG_STR("message", said),
+			LOG_INT("attempt", d->attempt));
 	return st;
 }
 
@@ -169,7 +180,8 @@ static void free_schema(void *schema)
 static const struct pb_schema *load_schema(struct service *s)
 {
 	struct pb_schema *schema;
-	enum status st = pb_schema_new(str_n(crm_all_pb, (size_t)(crm_all_pb_end - crm_all_pb)), &schema);
+	enum status st =
+		pb_schema_new(str_n(crm_all_pb, (size_t)(crm_all_pb_end - crm_all_pb)), &schema);
 	assert(st == ST_OK); /* it is part of the program */
 	arena_defer(s->arena, free_schema, schema);
 	return schema;
@@ -177,11 +189,13 @@ static const struct pb_schema *load_schema(struct service *s)
 
 static struct counter *count(struct service *s, const char *durable, const char *outcome)
 {
-	const char *labels = arena_printf(s->arena, "consumer=\"%s\",outcome=\"%s\"", durable, outcome);
+	const char *labels =
+		arena_printf(s->arena, "consumer=\"%s\",outcome=\"%s\"", durable, outcome);
 	return metrics_counter(s->metrics, "crm_events_total", "Events heard.", labels);
 }
 
-static void listen_to(struct service *s, const struct event_handler *h, const struct pb_schema *schema)
+static void listen_to(
+	struct service *s, const struct event_handler *h, const struct pb_schema *schema)
 {
 	struct listener *l = arena_zalloc(s->arena, sizeof(*l));
 	const char **subject = arena_alloc(s->arena, sizeof(*subject));
@@ -196,7 +210,11 @@ static void listen_to(struct service *s, const struct event_handler *h, const st
 		.dropped = count(s, durable, "known"),
 		.failed = count(s, durable, "failed"),
 	};
-	const struct bus_consumer c = { .durable = durable, .subjects = subject, .n_subjects = 1, .handle = on_delivery, .arg = l };
+	const struct bus_consumer c = { .durable = durable,
+		.subjects = subject,
+		.n_subjects = 1,
+		.handle = on_delivery,
+		.arg = l };
 	bus_consume(s->bus, &c);
 }
 

@@ -28,7 +28,8 @@ enum status filter_fail(struct filter_state *s, size_t at, const char *fmt, ...)
 	const char *what = arena_vprintf(s->arena, fmt, ap);
 	va_end(ap);
 	if (!s->why)
-		s->why = arena_printf(s->arena, "at %zu: %s", utf8_count(str_n(s->text.p, at)) + 1, what);
+		s->why = arena_printf(
+			s->arena, "at %zu: %s", utf8_count(str_n(s->text.p, at)) + 1, what);
 	return ST_INVALID_ARGUMENT;
 }
 
@@ -80,11 +81,13 @@ static enum status unknown_field(struct filter_state *s, const struct member *m)
 	struct buf b = buf_new(s->arena, 4000);
 	for (const struct filter_field *f = s->fields; f->path; f++)
 		buf_printf(&b, "%s%s", b.n ? ", " : "", f->path);
-	return filter_fail(s, m->at, "unknown field '%s'; fields are: %s", filter_quote(s->arena, join(s, m, 0, m->n)), buf_cstr(&b));
+	return filter_fail(s, m->at, "unknown field '%s'; fields are: %s",
+		filter_quote(s->arena, join(s, m, 0, m->n)), buf_cstr(&b));
 }
 
 /* The field that the member names, and for an entry of a map its key. */
-static enum status find_field(struct filter_state *s, const struct member *m, const struct filter_field **ret, const char **ret_key)
+static enum status find_field(struct filter_state *s, const struct member *m,
+	const struct filter_field **ret, const char **ret_key)
 {
 	if (has_stars(m))
 		return unknown_field(s, m);
@@ -109,7 +112,8 @@ static enum status bare(struct filter_state *s, const struct member *m, const ch
 	for (size_t i = 0; i < m->n; i++) {
 		const struct word *p = &m->part[i];
 		if ((p->open_front && i > 0) || (p->open_back && i + 1 < m->n))
-			return filter_fail(s, p->at, "'*' can stand only at the beginning or end of a value");
+			return filter_fail(
+				s, p->at, "'*' can stand only at the beginning or end of a value");
 	}
 	w.open_back = m->part[m->n - 1].open_back;
 	return term_bare(s, &w, ret);
@@ -136,7 +140,8 @@ static enum status restriction(struct filter_state *s, const char **ret)
 	TRY(find_field(s, &m, &f, &key));
 	scan_space(s);
 	if (scan_peek(s) == '(')
-		return filter_fail(s, s->at, "a value is expected; write out each comparison: a = 1 OR a = 2");
+		return filter_fail(
+			s, s->at, "a value is expected; write out each comparison: a = 1 OR a = 2");
 	TRY(scan_word(s, true, &value));
 	if (scan_peek(s) == '(')
 		return filter_fail(s, value.at, "functions are not supported");
@@ -168,7 +173,8 @@ static enum status term(struct filter_state *s, const char **ret)
 		s->at++;
 	}
 	if (scan_is_keyword(s, "AND") || scan_is_keyword(s, "OR") || scan_is_keyword(s, "NOT"))
-		return filter_fail(s, s->at, "expected a comparison; put a word that is AND, OR or NOT in quotes");
+		return filter_fail(s, s->at,
+			"expected a comparison; put a word that is AND, OR or NOT in quotes");
 	TRY(scan_peek(s) == '(' ? composite(s, ret) : restriction(s, ret));
 	if (is_negated)
 		*ret = arena_printf(s->arena, "(%s) IS NOT TRUE", *ret);
@@ -200,7 +206,8 @@ static enum status expression(struct filter_state *s, const char **ret)
 	const char *sql = NULL, *next = NULL;
 	bool has_more = false;
 	if (++s->depth > FILTER_MAX_DEPTH)
-		return filter_fail(s, s->at, "more than %d levels of parentheses", FILTER_MAX_DEPTH);
+		return filter_fail(
+			s, s->at, "more than %d levels of parentheses", FILTER_MAX_DEPTH);
 	scan_space(s);
 	TRY(factor(s, &sql));
 	for (scan_space(s); !is_done(s); scan_space(s)) {
@@ -227,8 +234,8 @@ static enum status parse(struct filter_state *s, const char **ret)
 	return ST_OK;
 }
 
-enum status filter_parse(struct arena *a, struct str text, const struct filter_field *fields, const struct pb_message *m, size_t first_param,
-	struct filter *ret, const char **ret_why)
+enum status filter_parse(struct arena *a, struct str text, const struct filter_field *fields,
+	const struct pb_message *m, size_t first_param, struct filter *ret, const char **ret_why)
 {
 	struct filter f = { .sql = NULL };
 	if (str_trim(text).n == 0) {
@@ -236,7 +243,9 @@ enum status filter_parse(struct arena *a, struct str text, const struct filter_f
 		return ST_OK;
 	}
 	struct filter_state *s = arena_zalloc(a, sizeof(*s));
-	*s = (struct filter_state){ .arena = a, .text = text, .fields = fields, .message = m, .first_param = first_param };
+	*s = (struct filter_state){
+		.arena = a, .text = text, .fields = fields, .message = m, .first_param = first_param
+	};
 	enum status st = parse(s, &f.sql);
 	if (st != ST_OK) {
 		*ret_why = s->why;

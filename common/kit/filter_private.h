@@ -2,16 +2,21 @@
 #pragma once
 #include "kit/filter.h"
 
-enum { FILTER_MAX_TEXT = 16384, FILTER_MAX_TERMS = 50, FILTER_MAX_DEPTH = 16, FILTER_MAX_STEPS = 8 };
+enum {
+	FILTER_MAX_TEXT = 16384,
+	FILTER_MAX_TERMS = 50,
+	FILTER_MAX_DEPTH = 16,
+	FILTER_MAX_STEPS = 8
+};
 
 enum filter_op { OP_NONE, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_HAS };
 
 /* A value as written: text in quotes or without. */
 struct word {
-	size_t at;              /* where it begins, in bytes */
-	struct str text;        /* escapes undone, outer stars taken off */
+	size_t at;       /* where it begins, in bytes */
+	struct str text; /* escapes undone, outer stars taken off */
 	bool is_quoted;
-	bool is_star;           /* just * without quotes */
+	bool is_star;               /* just * without quotes */
 	bool open_front, open_back; /* began or ended with a star that was not escaped */
 };
 
@@ -26,7 +31,8 @@ struct filter_state {
 	const char *why; /* the first failure */
 };
 
-/* Says what is wrong at a byte of the text, as "at 14: …" counted in characters from 1. Always ST_INVALID_ARGUMENT. */
+/* Says what is wrong at a byte of the text, as "at 14: …" counted in characters from 1. Always
+ * ST_INVALID_ARGUMENT. */
 enum status filter_fail(struct filter_state *s, size_t at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Outside text as it may stand in a message: cut to a bearable length between characters. */
 const char *filter_quote(struct arena *a, struct str text);
@@ -45,9 +51,10 @@ enum status scan_word(struct filter_state *s, bool is_right, struct word *ret) M
 
 /* ---- filter_term.c ---- */
 
-/* One comparison. path are the n parts of the left side, already known to name a field. key: of a map, else NULL. */
-enum status term_compare(struct filter_state *s, const struct filter_field *f, const char *key, enum filter_op op, const struct word *w,
-	const char **ret) MUST_CHECK;
+/* One comparison. path are the n parts of the left side, already known to name a field. key: of a
+ * map, else NULL. */
+enum status term_compare(struct filter_state *s, const struct filter_field *f, const char *key,
+	enum filter_op op, const struct word *w, const char **ret) MUST_CHECK;
 /* A word alone: in any of the fields marked is_text. */
 enum status term_bare(struct filter_state *s, const struct word *w, const char **ret) MUST_CHECK;
 

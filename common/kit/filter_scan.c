@@ -51,7 +51,8 @@ enum filter_op scan_op(struct filter_state *s)
 	static const struct {
 		const char *text;
 		enum filter_op op;
-	} OPS[] = { { "!=", OP_NE }, { "<=", OP_LE }, { ">=", OP_GE }, { "=", OP_EQ }, { "<", OP_LT }, { ">", OP_GT }, { ":", OP_HAS } };
+	} OPS[] = { { "!=", OP_NE }, { "<=", OP_LE }, { ">=", OP_GE }, { "=", OP_EQ },
+		{ "<", OP_LT }, { ">", OP_GT }, { ":", OP_HAS } };
 	struct str rest = str_n(s->text.p + s->at, s->text.n - s->at);
 	for (size_t i = 0; i < sizeof(OPS) / sizeof(OPS[0]); i++) {
 		if (!str_starts(rest, OPS[i].text))
@@ -95,7 +96,8 @@ static enum status read_quoted(struct filter_state *s, struct letters *l)
 				break;
 			c = s->text.p[s->at];
 			if (!strchr("\"'\\*", c))
-				return filter_fail(s, s->at - 1, "unknown escape; use \\\" \\' \\\\ or \\*");
+				return filter_fail(
+					s, s->at - 1, "unknown escape; use \\\" \\' \\\\ or \\*");
 		}
 		buf_put_c(&l->text, c);
 	}
@@ -128,7 +130,8 @@ static enum status trim_stars(struct filter_state *s, struct letters *l, struct 
 		left--;
 	}
 	if (left > 0)
-		return filter_fail(s, ret->at, "'*' can stand only at the beginning or end of a value; write \"\\*\" for the character");
+		return filter_fail(s, ret->at,
+			"'*' can stand only at the beginning or end of a value; write \"\\*\" for the character");
 	ret->text = text;
 	return ST_OK;
 }
@@ -144,7 +147,8 @@ enum status scan_word(struct filter_state *s, bool is_right, struct word *ret)
 	else
 		read_plain(s, is_right, &l);
 	if (s->at == w.at)
-		return filter_fail(s, s->at, scan_at_end(s) ? "a value is missing at the end" : "expected a value");
+		return filter_fail(s, s->at,
+			scan_at_end(s) ? "a value is missing at the end" : "expected a value");
 	w.is_star = !w.is_quoted && l.n_stars == 1 && l.text.n == 1;
 	TRY(trim_stars(s, &l, &w));
 	*ret = w;

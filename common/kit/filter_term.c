@@ -1,12 +1,18 @@
 /*
- * One comparison of a filter as SQL. A comparison may yield NULL, which counts as false; whoever negates one writes
- * IS NOT TRUE, so that NOT and != also find what is not set.
+ * One comparison of a filter as SQL. A comparison may yield NULL, which counts as false; whoever
+ * negates one writes IS NOT TRUE, so that NOT and != also find what is not set.
  */
 #include <assert.h>
 #include "base/uuid.h"
 #include "kit/filter_private.h"
 
-static const char *const OP_SQL[] = { [OP_EQ] = "=", [OP_NE] = "<>", [OP_LT] = "<", [OP_LE] = "<=", [OP_GT] = ">", [OP_GE] = ">=", [OP_HAS] = "=" };
+static const char *const OP_SQL[] = { [OP_EQ] = "=",
+	[OP_NE] = "<>",
+	[OP_LT] = "<",
+	[OP_LE] = "<=",
+	[OP_GT] = ">",
+	[OP_GE] = ">=",
+	[OP_HAS] = "=" };
 
 /* Binds a value: "$7". */
 static const char *param(struct filter_state *s, const char *value)
@@ -67,10 +73,12 @@ static const char *text_like(struct filter_state *s, struct text_side t, const c
 /* bound: the parameter that holds the pattern. */
 static const char *text_contains(struct filter_state *s, struct text_side t, const char *bound)
 {
-	return arena_printf(s->arena, t.fold ? "lower(%s) LIKE lower(%s::text)" : "%s ILIKE %s::text", t.sql, bound);
+	return arena_printf(s->arena,
+		t.fold ? "lower(%s) LIKE lower(%s::text)" : "%s ILIKE %s::text", t.sql, bound);
 }
 
-static enum status text_compare(struct filter_state *s, struct text_side t, enum filter_op op, const struct word *w, const char **ret)
+static enum status text_compare(struct filter_state *s, struct text_side t, enum filter_op op,
+	const struct word *w, const char **ret)
 {
 	bool is_equality = op == OP_EQ || op == OP_NE;
 	if (!is_equality && w->text.n == 0)
@@ -87,25 +95,28 @@ static enum status text_compare(struct filter_state *s, struct text_side t, enum
 		return ST_OK;
 	}
 	if (is_equality && w->text.n == 0) { /* not set and empty are the same to a client */
-		*ret = arena_printf(s->arena, op == OP_EQ ? "coalesce(%s, '') = ''" : "%s <> ''", t.sql);
+		*ret = arena_printf(
+			s->arena, op == OP_EQ ? "coalesce(%s, '') = ''" : "%s <> ''", t.sql);
 		return ST_OK;
 	}
 	const char *how = op == OP_NE ? "IS DISTINCT FROM" : OP_SQL[op];
 	const char *p = param(s, literal(s, w));
-	*ret = t.fold ? arena_printf(s->arena, "lower(%s) %s lower(%s::text)", t.sql, how, p) :
-			arena_printf(s->arena, "%s %s %s", t.sql, how, p);
+	*ret = t.fold ? arena_printf(s->arena, "lower(%s) %s lower(%s::text)", t.sql, how, p)
+		      : arena_printf(s->arena, "%s %s %s", t.sql, how, p);
 	return ST_OK;
 }
 
 /* ---- values of one type ---- */
 
-static enum status refuse_op(struct filter_state *s, const struct filter_field *f, const struct word *w)
+static enum status refuse_op(
+	struct filter_state *s, const struct filter_field *f, const struct word *w)
 {
 	return filter_fail(s, w->at, "'%s' can only be compared with = and !=", f->path);
 }
 
 /* column op $n::type; != also finds NULL. */
-static const char *scalar(struct filter_state *s, const struct filter_field *f, enum filter_op op, const char *value, const char *type)
+static const char *scalar(struct filter_state *s, const struct filter_field *f, enum filter_op op,
+	const char *value, const char *type)
 {
 	const char *how = op == OP_NE ? "IS DISTINCT FROM" : OP_SQL[op];
 	return arena_printf(s->arena, "%s %s %s::%s", f->column, how, param(s, value), type);
@@ -122,7 +133,8 @@ static bool is_ordering(enum filter_op op)
 	return op == OP_LT || op == OP_LE || op == OP_GT || op == OP_GE;
 }
 
-static enum status uuid_compare(struct filter_state *s, const struct filter_field *f, enum filter_op op, const struct word *w, const char **ret)
+static enum status uuid_compare(struct filter_state *s, const struct filter_field *f,
+	enum filter_op op, const struct word *w, const char **ret)
 {
 	struct uuid id;
 	if (is_ordering(op))
@@ -132,12 +144,15 @@ static enum status uuid_compare(struct filter_state *s, const struct filter_fiel
 		return ST_OK;
 	}
 	if (has_wildcard(w) || !uuid_parse(w->text, &id))
-		return filter_fail(s, w->at, "'%s' takes an id such as \"0198c5a2-7a4e-7cc1-b0f6-6d3a0a4be1a7\"", f->path);
+		return filter_fail(s, w->at,
+			"'%s' takes an id such as \"0198c5a2-7a4e-7cc1-b0f6-6d3a0a4be1a7\"",
+			f->path);
 	*ret = scalar(s, f, op, uuid_text(s->arena, id), "uuid");
 	return ST_OK;
 }
 
-static enum status int_compare(struct filter_state *s, const struct filter_field *f, enum filter_op op, const struct word *w, const char **ret)
+static enum status int_compare(struct filter_state *s, const struct filter_field *f,
+	enum filter_op op, const struct word *w, const char **ret)
 {
 	int64_t v;
 	if (has_wildcard(w) || !str_to_i64(w->text, &v))
@@ -146,27 +161,32 @@ static enum status int_compare(struct filter_state *s, const struct filter_field
 	return ST_OK;
 }
 
-static enum status bool_compare(struct filter_state *s, const struct filter_field *f, enum filter_op op, const struct word *w, const char **ret)
+static enum status bool_compare(struct filter_state *s, const struct filter_field *f,
+	enum filter_op op, const struct word *w, const char **ret)
 {
 	if (is_ordering(op))
 		return refuse_op(s, f, w);
 	bool is_true = str_is(w->text, "true");
 	if (has_wildcard(w) || (!is_true && !str_is(w->text, "false")))
 		return filter_fail(s, w->at, "'%s' takes true or false", f->path);
-	*ret = arena_printf(s->arena, "%s IS %sTRUE", f->column, is_true == (op != OP_NE) ? "" : "NOT ");
+	*ret = arena_printf(
+		s->arena, "%s IS %sTRUE", f->column, is_true == (op != OP_NE) ? "" : "NOT ");
 	return ST_OK;
 }
 
-static enum status time_compare(struct filter_state *s, const struct filter_field *f, enum filter_op op, const struct word *w, const char **ret)
+static enum status time_compare(struct filter_state *s, const struct filter_field *f,
+	enum filter_op op, const struct word *w, const char **ret)
 {
 	const char *value;
 	if (has_wildcard(w) || !filter_time(s->arena, w->text, &value))
-		return filter_fail(s, w->at, "'%s' takes a time such as \"2026-03-29T01:30:00Z\"", f->path);
+		return filter_fail(
+			s, w->at, "'%s' takes a time such as \"2026-03-29T01:30:00Z\"", f->path);
 	*ret = scalar(s, f, op, value, "timestamptz");
 	return ST_OK;
 }
 
-static enum status date_compare(struct filter_state *s, const struct filter_field *f, enum filter_op op, const struct word *w, const char **ret)
+static enum status date_compare(struct filter_state *s, const struct filter_field *f,
+	enum filter_op op, const struct word *w, const char **ret)
 {
 	if (w->text.n == 0 && !has_wildcard(w) && !is_ordering(op)) {
 		*ret = unset(s, f, op);
@@ -202,7 +222,8 @@ static const char *enum_names(struct filter_state *s, const struct pb_enum *e)
 	return buf_cstr(&b);
 }
 
-static enum status enum_compare(struct filter_state *s, const struct filter_field *f, enum filter_op op, const struct word *w, const char **ret)
+static enum status enum_compare(struct filter_state *s, const struct filter_field *f,
+	enum filter_op op, const struct word *w, const char **ret)
 {
 	const struct pb_enum *e = enum_of(s->message, f->path);
 	assert(e); /* the table of fields names it */
@@ -211,7 +232,8 @@ static enum status enum_compare(struct filter_state *s, const struct filter_fiel
 	for (size_t i = 0; i < e->n_values && !has_wildcard(w); i++) {
 		if (!str_is(w->text, e->values[i].name))
 			continue;
-		*ret = scalar(s, f, op, arena_printf(s->arena, "%d", (int)e->values[i].number), "int");
+		*ret = scalar(
+			s, f, op, arena_printf(s->arena, "%d", (int)e->values[i].number), "int");
 		return ST_OK;
 	}
 	return filter_fail(s, w->at, "'%s' takes one of: %s", f->path, enum_names(s, e));
@@ -219,43 +241,54 @@ static enum status enum_compare(struct filter_state *s, const struct filter_fiel
 
 /* ---- lists and maps ---- */
 
-static const char *any_element(struct filter_state *s, const struct filter_field *f, const char *how, const char *bound)
+static const char *any_element(
+	struct filter_state *s, const struct filter_field *f, const char *how, const char *bound)
 {
-	return arena_printf(s->arena, "EXISTS (SELECT 1 FROM unnest(%s) AS item_ WHERE item_ %s %s::text)", f->column, how, bound);
+	return arena_printf(s->arena,
+		"EXISTS (SELECT 1 FROM unnest(%s) AS item_ WHERE item_ %s %s::text)", f->column,
+		how, bound);
 }
 
-static enum status list_compare(struct filter_state *s, const struct filter_field *f, enum filter_op op, const struct word *w, const char **ret)
+static enum status list_compare(struct filter_state *s, const struct filter_field *f,
+	enum filter_op op, const struct word *w, const char **ret)
 {
 	if (is_ordering(op))
 		return filter_fail(s, w->at, "'%s' is a list; it takes ':', = and !=", f->path);
-	const char *sql = has_wildcard(w) ? any_element(s, f, "LIKE", param(s, pattern(s, w, false))) :
-					    arena_printf(s->arena, "%s @> ARRAY[%s]::text[]", f->column, param(s, literal(s, w)));
+	const char *sql = has_wildcard(w)
+				  ? any_element(s, f, "LIKE", param(s, pattern(s, w, false)))
+				  : arena_printf(s->arena, "%s @> ARRAY[%s]::text[]", f->column,
+					    param(s, literal(s, w)));
 	*ret = op == OP_NE ? not_true(s, sql) : sql;
 	return ST_OK;
 }
 
-static const char *map_has_key(struct filter_state *s, const struct filter_field *f, const char *key)
+static const char *map_has_key(
+	struct filter_state *s, const struct filter_field *f, const char *key)
 {
 	return arena_printf(s->arena, "%s ? %s", f->column, param(s, key));
 }
 
 /* labels:"key" asks for a key; labels.key = "x" for a value. */
-static enum status map_compare(struct filter_state *s, const struct filter_field *f, const char *key, enum filter_op op, const struct word *w,
-	const char **ret)
+static enum status map_compare(struct filter_state *s, const struct filter_field *f,
+	const char *key, enum filter_op op, const struct word *w, const char **ret)
 {
 	if (!key) {
 		if (op != OP_HAS || has_wildcard(w))
-			return filter_fail(s, w->at, "'%s' is a map; write %s:key or %s.key = \"value\"", f->path, f->path, f->path);
+			return filter_fail(s, w->at,
+				"'%s' is a map; write %s:key or %s.key = \"value\"", f->path,
+				f->path, f->path);
 		*ret = map_has_key(s, f, literal(s, w));
 		return ST_OK;
 	}
 	bool is_exact = !has_wildcard(w) && w->text.n > 0;
 	if (op == OP_EQ && is_exact) { /* in the form that a GIN index answers */
 		const char *k = param(s, key);
-		*ret = arena_printf(s->arena, "%s @> jsonb_build_object(%s::text, %s::text)", f->column, k, param(s, literal(s, w)));
+		*ret = arena_printf(s->arena, "%s @> jsonb_build_object(%s::text, %s::text)",
+			f->column, k, param(s, literal(s, w)));
 		return ST_OK;
 	}
-	struct text_side side = { .sql = arena_printf(s->arena, "(%s ->> %s)", f->column, param(s, key)) };
+	struct text_side side = { .sql = arena_printf(
+					  s->arena, "(%s ->> %s)", f->column, param(s, key)) };
 	return text_compare(s, side, op, w, ret);
 }
 
@@ -275,7 +308,8 @@ static const char *present(struct filter_state *s, const struct filter_field *f,
 	case FILTER_LIST:
 		return arena_printf(s->arena, "cardinality(%s) > 0", f->column);
 	case FILTER_MAP:
-		return key ? map_has_key(s, f, key) : arena_printf(s->arena, "%s <> '{}'::jsonb", f->column);
+		return key ? map_has_key(s, f, key)
+			   : arena_printf(s->arena, "%s <> '{}'::jsonb", f->column);
 	case FILTER_UUID:
 	case FILTER_TIME:
 	case FILTER_DATE:
@@ -284,8 +318,8 @@ static const char *present(struct filter_state *s, const struct filter_field *f,
 	return arena_printf(s->arena, "%s IS NOT NULL", f->column);
 }
 
-static enum status star_compare(struct filter_state *s, const struct filter_field *f, const char *key, enum filter_op op, const struct word *w,
-	const char **ret)
+static enum status star_compare(struct filter_state *s, const struct filter_field *f,
+	const char *key, enum filter_op op, const struct word *w, const char **ret)
 {
 	if (is_ordering(op))
 		return filter_fail(s, w->at, "'*' can only be used with =, != and ':'");
@@ -296,15 +330,16 @@ static enum status star_compare(struct filter_state *s, const struct filter_fiel
 
 /* ---- */
 
-enum status term_compare(struct filter_state *s, const struct filter_field *f, const char *key, enum filter_op op, const struct word *w,
-	const char **ret)
+enum status term_compare(struct filter_state *s, const struct filter_field *f, const char *key,
+	enum filter_op op, const struct word *w, const char **ret)
 {
 	if (w->is_star)
 		return star_compare(s, f, key, op, w, ret);
 	switch (f->type) {
 	case FILTER_TEXT:
 	case FILTER_FOLD:
-		return text_compare(s, (struct text_side){ f->column, f->type == FILTER_FOLD }, op, w, ret);
+		return text_compare(
+			s, (struct text_side){ f->column, f->type == FILTER_FOLD }, op, w, ret);
 	case FILTER_UUID:
 		return uuid_compare(s, f, op, w, ret);
 	case FILTER_INT:
@@ -329,7 +364,8 @@ enum status term_bare(struct filter_state *s, const struct word *w, const char *
 {
 	struct buf b = buf_new(s->arena, 0);
 	if (w->text.n == 0)
-		return filter_fail(s, w->at, "an empty word finds nothing; compare a field, such as field = \"\"");
+		return filter_fail(s, w->at,
+			"an empty word finds nothing; compare a field, such as field = \"\"");
 	const char *bound = param(s, pattern(s, w, true));
 	for (const struct filter_field *f = s->fields; f->path; f++) {
 		if (!f->is_text)
@@ -338,10 +374,15 @@ enum status term_bare(struct filter_state *s, const struct word *w, const char *
 		if (f->type == FILTER_LIST)
 			buf_puts(&b, any_element(s, f, "ILIKE", bound));
 		else
-			buf_puts(&b, text_contains(s, (struct text_side){ f->column, f->type == FILTER_FOLD }, bound));
+			buf_puts(
+				&b, text_contains(s,
+					    (struct text_side){ f->column, f->type == FILTER_FOLD },
+					    bound));
 	}
 	if (b.n == 0)
-		return filter_fail(s, w->at, "a word alone finds nothing here; write field = \"%s\"", filter_quote(s->arena, w->text));
+		return filter_fail(s, w->at,
+			"a word alone finds nothing here; write field = \"%s\"",
+			filter_quote(s->arena, w->text));
 	buf_put_c(&b, ')');
 	*ret = buf_cstr(&b);
 	return ST_OK;

@@ -36,7 +36,8 @@ static int days_in_month(int year, int month)
 	return DAYS[month - 1] + (month == 2 && is_leap);
 }
 
-/* Days from 1970-01-01, proleptic Gregorian; years counted from March so that the leap day is the last. */
+/* Days from 1970-01-01, proleptic Gregorian; years counted from March so that the leap day is the
+ * last. */
 static int64_t day_number(int year, int month, int day)
 {
 	int64_t y = month > 2 ? year : year - 1;
@@ -48,8 +49,8 @@ static int64_t day_number(int year, int month, int day)
 static bool read_date(struct reader *r, int64_t *ret_day)
 {
 	int year, month, day;
-	if (!digits(r, 4, 1, 9999, &year) || !skip(r, "-") || !digits(r, 2, 1, 12, &month) || !skip(r, "-") ||
-		!digits(r, 2, 1, days_in_month(year, month), &day))
+	if (!digits(r, 4, 1, 9999, &year) || !skip(r, "-") || !digits(r, 2, 1, 12, &month) ||
+		!skip(r, "-") || !digits(r, 2, 1, days_in_month(year, month), &day))
 		return false;
 	*ret_day = day_number(year, month, day);
 	return true;
@@ -77,7 +78,8 @@ static bool read_offset(struct reader *r, int *ret_s)
 		return true;
 	}
 	int sign = r->p < r->end && *r->p == '-' ? -1 : 1;
-	if (!skip(r, "+-") || !digits(r, 2, 0, 23, &hours) || !skip(r, ":") || !digits(r, 2, 0, 59, &minutes))
+	if (!skip(r, "+-") || !digits(r, 2, 0, 23, &hours) || !skip(r, ":") ||
+		!digits(r, 2, 0, 59, &minutes))
 		return false;
 	*ret_s = sign * (hours * 3600 + minutes * 60);
 	return true;
@@ -87,8 +89,8 @@ static bool read_time(struct reader *r, int64_t *ret_us)
 {
 	int hour, minute, second, offset_s;
 	int64_t us = 0;
-	if (!skip(r, "Tt") || !digits(r, 2, 0, 23, &hour) || !skip(r, ":") || !digits(r, 2, 0, 59, &minute) || !skip(r, ":") ||
-		!digits(r, 2, 0, 60, &second))
+	if (!skip(r, "Tt") || !digits(r, 2, 0, 23, &hour) || !skip(r, ":") ||
+		!digits(r, 2, 0, 59, &minute) || !skip(r, ":") || !digits(r, 2, 0, 60, &second))
 		return false;
 	if (skip(r, ".") && !read_fraction(r, &us))
 		return false;
@@ -107,7 +109,8 @@ bool filter_time(struct arena *a, struct str text, const char **ret)
 	if (r.p < r.end && !read_time(&r, &us))
 		return false;
 	int64_t total = day * DAY_S * US + us;
-	if (r.p != r.end || total < day_number(1, 1, 1) * DAY_S * US || total >= day_number(10000, 1, 1) * DAY_S * US)
+	if (r.p != r.end || total < day_number(1, 1, 1) * DAY_S * US ||
+		total >= day_number(10000, 1, 1) * DAY_S * US)
 		return false;
 	*ret = clock_format(a, total);
 	return true;

@@ -1,4 +1,5 @@
-/* grpc.health.v1 (https://github.com/grpc/grpc/blob/master/doc/health-checking.md), served by every service. */
+/* grpc.health.v1 (https://github.com/grpc/grpc/blob/master/doc/health-checking.md), served by every
+ * service. */
 #pragma once
 #include "kit/call.h"
 

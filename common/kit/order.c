@@ -1,4 +1,5 @@
-/* order_by (AIP-132): "field", "field desc", separated by commas. The id comes last, so that the order is total. */
+/* order_by (AIP-132): "field", "field desc", separated by commas. The id comes last, so that the
+ * order is total. */
 #include <assert.h>
 #include "kit/filter_private.h"
 
@@ -39,7 +40,8 @@ static struct str next_word(struct str *s)
 	return word;
 }
 
-static enum status add_key(struct arena *a, struct str item, const struct filter_field *fields, struct order *o, const char **ret_why)
+static enum status add_key(struct arena *a, struct str item, const struct filter_field *fields,
+	struct order *o, const char **ret_why)
 {
 	struct str path = next_word(&item);
 	const struct filter_field *f = find(fields, path);
@@ -47,7 +49,8 @@ static enum status add_key(struct arena *a, struct str item, const struct filter
 	if (path.n == 0)
 		*ret_why = "a field is missing beside a comma";
 	else if (!f)
-		*ret_why = arena_printf(a, "'%s' cannot be ordered by; use: %s", filter_quote(a, path), allowed(a, fields));
+		*ret_why = arena_printf(a, "'%s' cannot be ordered by; use: %s",
+			filter_quote(a, path), allowed(a, fields));
 	else if (item.n > 0 && !is_desc && !str_is(item, "asc"))
 		*ret_why = arena_printf(a, "after '%s' only 'asc' or 'desc' can stand", f->path);
 	else if (is_field(o, f))
@@ -61,7 +64,8 @@ static enum status add_key(struct arena *a, struct str item, const struct filter
 	return ST_INVALID_ARGUMENT;
 }
 
-enum status order_parse(struct arena *a, struct str text, const struct filter_field *fields, struct order *ret, const char **ret_why)
+enum status order_parse(struct arena *a, struct str text, const struct filter_field *fields,
+	struct order *ret, const char **ret_why)
 {
 	struct order o = { .n = 0 };
 	if (!utf8_is_valid(text) || (text.n > 0 && memchr(text.p, '\0', text.n))) {
@@ -72,9 +76,12 @@ enum status order_parse(struct arena *a, struct str text, const struct filter_fi
 	for (struct str rest = text.n > 0 ? text : (struct str){ NULL, 0 }; rest.p;)
 		TRY(add_key(a, str_cut(&rest, ','), fields, &o, ret_why));
 	const struct filter_field *id = find(fields, STR("id"));
-	assert(id); /* every table of fields has it */
-	if (!is_field(&o, id)) /* in the direction of the key before it, so that one index scan gives the order */
-		o.keys[o.n] = (struct order_key){ .field = id, .descending = o.n > 0 && o.keys[o.n - 1].descending }, o.n++;
+	assert(id);            /* every table of fields has it */
+	if (!is_field(&o, id)) /* in the direction of the key before it, so that one index scan
+				  gives the order */
+		o.keys[o.n] = (struct order_key){ .field = id,
+			.descending = o.n > 0 && o.keys[o.n - 1].descending },
+		o.n++;
 	*ret = o;
 	return ST_OK;
 }

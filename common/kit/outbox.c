@@ -1,9 +1,11 @@
 /*
- * The relay: takes rows of the outbox in order, publishes them, deletes what the broker has stored. While the broker stores a batch, the database deletes the one before
- * and reads the next.
+ * The relay: takes rows of the outbox in order, publishes them, deletes what the broker has stored.
+ * While the broker stores a batch, the database deletes the one before and reads the next.
  *
- * The advisory lock is held only while there is something to do and for a few seconds after, so that any replica that is woken by a write of its own
- * gets it. A replica that finds it taken looks again every second until it was its turn: when the holder dies, the server frees the lock and the next one goes on.
+ * The advisory lock is held only while there is something to do and for a few seconds after, so
+ * that any replica that is woken by a write of its own gets it. A replica that finds it taken looks
+ * again every second until it was its turn: when the holder dies, the server frees the lock and the
+ * next one goes on.
  */
 #include "kit/outbox.h"
 #include <assert.h>
@@ -22,12 +24,15 @@
 enum {
 	MS = 1000, /* in microseconds */
 	SECOND = 1000 * MS,
-	BATCH = 256,        /* as in outbox_take */
-	RUN = 16,           /* batches, then from the start of the table: a row may come to light behind one that was taken */
+	BATCH = 256, /* as in outbox_take */
+	/* batches, then from the start of the table: a row may come to light behind one that was
+	 * taken */
+	RUN = 16,
 	SWEEP_US = SECOND,
 	IDLE_SWEEP_US = 30 * SECOND,
-	GATHER_US = 20 * MS, /* after a wake-up: writes come in crowds, and a batch costs little more than one event */
-	ALERT_SWEEPS = 5,   /* without a row until the relay counts as idle */
+	/* after a wake-up: writes come in crowds, and a batch costs little more than one event */
+	GATHER_US = 20 * MS,
+	ALERT_SWEEPS = 5, /* without a row until the relay counts as idle */
 	PUBLISH_MS = 5000,
 	MIN_BACKOFF_US = 100 * MS,
 	MAX_BACKOFF_US = 2 * SECOND,
@@ -44,10 +49,10 @@ struct outbox {
 	/* the thread's */
 	uint64_t locked_session; /* the session that holds the lock; 0: none */
 	unsigned quiet_sweeps;
-	int64_t backoff_us;      /* 0 while all is well */
+	int64_t backoff_us; /* 0 while all is well */
 	int64_t expire_at_us;
-	bool is_contended;       /* another replica holds the lock */
-	bool is_failing;         /* said in the log */
+	bool is_contended; /* another replica holds the lock */
+	bool is_failing;   /* said in the log */
 
 	struct counter *published, *lag_s, *failures;
 	atomic_bool is_woken;
@@ -56,7 +61,8 @@ struct outbox {
 	pthread_cond_t changed;
 	bool is_stopping; /* guarded by mu */
 	bool is_draining; /* guarded by mu */
-	bool is_drained;  /* guarded by mu: a look that began after is_draining was set found nothing to do */
+	/* guarded by mu: a look that began after is_draining was set found nothing to do */
+	bool is_drained;
 };
 
 /* ---- one batch ---- */
@@ -125,7 +131,8 @@ static enum status forget(struct outbox *o, const struct batch *b)
 	return ST_OK;
 }
 
-/* An event larger than the broker takes travels without the resource; consumers ask for it by its id. */
+/* An event larger than the broker takes travels without the resource; consumers ask for it by its
+ * id. */
 static struct str without_resource(struct arena *a, struct str payload)
 {
 	Crm__Event *event;
@@ -140,13 +147,15 @@ static enum status publish_alone(struct outbox *o, struct arena *a, struct bus_e
 	enum status st = bus_publish(o->service->bus, e, 1, PUBLISH_MS);
 	if (st != ST_INVALID_ARGUMENT)
 		return st;
-	log_warn("event_too_large", LOG_STR("subject", e->subject), LOG_STR("event_id", e->id), LOG_INT("bytes", e->payload.n));
+	log_warn("event_too_large", LOG_STR("subject", e->subject), LOG_STR("event_id", e->id),
+		LOG_INT("bytes", e->payload.n));
 	e->payload = without_resource(a, e->payload);
 	st = bus_publish(o->service->bus, e, 1, PUBLISH_MS);
 	if (st != ST_INVALID_ARGUMENT)
 		return st;
 	/* it would stand in the way of all others for ever */
-	log_error("event_cannot_be_stored", LOG_STR("subject", e->subject), LOG_STR("event_id", e->id));
+	log_error("event_cannot_be_stored", LOG_STR("subject", e->subject),
+		LOG_STR("event_id", e->id));
 	return ST_OK;
 }
 
@@ -168,7 +177,8 @@ static void say_lag(struct outbox *o)
 
 /* ---- a run of batches ---- */
 
-/* Of a run: the batch before, which the broker has stored, and the present one; either may be NULL. */
+/* Of a run: the batch before, which the broker has stored, and the present one; either may be
+ * NULL. */
 struct run {
 	struct batch *stored, *now;
 };
@@ -238,7 +248,8 @@ static void unlock(struct outbox *o)
 		return;
 	o->locked_session = 0;
 	if (db_sync_run(o->db, &sql_outbox_unlock, NULL) != ST_OK)
-		log_warn("outbox_unlock_failed", LOG_STR("error", db_sync_error(o->db))); /* it goes with the connection */
+		/* it goes with the connection */
+		log_warn("outbox_unlock_failed", LOG_STR("error", db_sync_error(o->db)));
 }
 
 /* ---- housekeeping ---- */
@@ -274,7 +285,8 @@ static void say_failure(struct outbox *o, enum status st)
 	if (o->backoff_us > MAX_BACKOFF_US)
 		o->backoff_us = MAX_BACKOFF_US;
 	if (!o->is_failing)
-		log_warn("outbox_waits", LOG_STR("status", status_name(st)), LOG_STR("database", db_sync_error(o->db)),
+		log_warn("outbox_waits", LOG_STR("status", status_name(st)),
+			LOG_STR("database", db_sync_error(o->db)),
 			LOG_BOOL("bus_is_up", bus_is_up(o->service->bus)));
 	o->is_failing = true;
 }
@@ -334,11 +346,13 @@ static struct timespec time_of(int64_t mono_us)
 static void wait_us(struct outbox *o, int64_t us, bool is_woken_early)
 {
 	struct timespec until = time_of(clock_mono_us() + us);
-	while (!o->is_stopping && !(is_woken_early && atomic_load(&o->is_woken)) && pthread_cond_timedwait(&o->changed, &o->mu, &until) == 0)
+	while (!o->is_stopping && !(is_woken_early && atomic_load(&o->is_woken)) &&
+		pthread_cond_timedwait(&o->changed, &o->mu, &until) == 0)
 		continue;
 }
 
-/* Between two looks. False when stopping. A wake-up does not cut a failure or somebody else's turn short, else each write would make us ask again. */
+/* Between two looks. False when stopping. A wake-up does not cut a failure or somebody else's turn
+ * short, else each write would make us ask again. */
 static bool rest(struct outbox *o, int64_t us, bool *ret_is_draining)
 {
 	pthread_mutex_lock(&o->mu);
@@ -381,9 +395,12 @@ struct outbox *outbox_new(struct service *s)
 	struct outbox *o = mem_zalloc(sizeof(*o));
 	o->service = s;
 	o->db = db_sync_new(s->settings.database, (int)s->settings.statement_timeout_ms);
-	o->published = metrics_counter(s->metrics, "crm_outbox_published_total", "Events that the broker has stored.", NULL);
-	o->failures = metrics_counter(s->metrics, "crm_outbox_failures_total", "Attempts to publish that failed and are repeated.", NULL);
-	o->lag_s = metrics_gauge(s->metrics, "crm_outbox_lag_seconds", "Age of the oldest event that waits.", NULL);
+	o->published = metrics_counter(s->metrics, "crm_outbox_published_total",
+		"Events that the broker has stored.", NULL);
+	o->failures = metrics_counter(s->metrics, "crm_outbox_failures_total",
+		"Attempts to publish that failed and are repeated.", NULL);
+	o->lag_s = metrics_gauge(
+		s->metrics, "crm_outbox_lag_seconds", "Age of the oldest event that waits.", NULL);
 	atomic_init(&o->is_woken, false);
 	pthread_condattr_t attr;
 	pthread_condattr_init(&attr);

@@ -1,6 +1,6 @@
 /*
- * Keyset pages. A token is the sort keys of the last row, sealed; the next page begins behind them: (a, b, id) > ($1, $2, $3), or the same written
- * out where the directions differ.
+ * Keyset pages. A token is the sort keys of the last row, sealed; the next page begins behind them:
+ * (a, b, id) > ($1, $2, $3), or the same written out where the directions differ.
  */
 #include "kit/page.h"
 #include <assert.h>
@@ -9,7 +9,12 @@
 #include "base/clock.h"
 #include "kit/service.h"
 
-enum { DEFAULT_SIZE = 50, MAX_SIZE = 1000, ENOUGH_BYTES = 2 << 20, MAX_VALUES = 2 * 50 + ORDER_MAX + 1 };
+enum {
+	DEFAULT_SIZE = 50,
+	MAX_SIZE = 1000,
+	ENOUGH_BYTES = 2 << 20,
+	MAX_VALUES = 2 * 50 + ORDER_MAX + 1
+};
 
 struct page {
 	struct call *call;
@@ -17,7 +22,7 @@ struct page {
 	int64_t size;
 	struct filter filter;
 	struct order order;
-	struct str context; /* what the token is bound to */
+	struct str context;               /* what the token is bound to */
 	const char *after[ORDER_MAX + 1]; /* sort keys of the row before this page */
 	bool is_first;
 };
@@ -26,7 +31,8 @@ struct page {
 
 static const ProtobufCFieldDescriptor *field_of(const void *msg, const char *name)
 {
-	return protobuf_c_message_descriptor_get_field_by_name(((const ProtobufCMessage *)msg)->descriptor, name);
+	return protobuf_c_message_descriptor_get_field_by_name(
+		((const ProtobufCMessage *)msg)->descriptor, name);
 }
 
 static const char *text_of(const void *msg, const char *name)
@@ -36,7 +42,9 @@ static const char *text_of(const void *msg, const char *name)
 
 static enum status read_size(struct page *p)
 {
-	int64_t size = field_of(p->call->request, "page_size") ? pb_get_int(p->call->request, "page_size") : 0;
+	int64_t size = field_of(p->call->request, "page_size")
+			       ? pb_get_int(p->call->request, "page_size")
+			       : 0;
 	if (size < 0)
 		return call_fail(p->call, ST_INVALID_ARGUMENT, "page_size", "must not be negative");
 	p->size = size == 0 ? DEFAULT_SIZE : size > MAX_SIZE ? MAX_SIZE : size;
@@ -47,8 +55,10 @@ static enum status read_filter(struct page *p)
 {
 	const char *why = "";
 	struct str text = str_c(text_of(p->call->request, "filter"));
-	const struct pb_message *m = pb_schema_message(p->call->service->schema, p->spec->row_type->name);
-	if (filter_parse(p->call->arena, text, p->spec->fields, m, db_first_param(p->spec->statement), &p->filter, &why) != ST_OK)
+	const struct pb_message *m =
+		pb_schema_message(p->call->service->schema, p->spec->row_type->name);
+	if (filter_parse(p->call->arena, text, p->spec->fields, m,
+		    db_first_param(p->spec->statement), &p->filter, &why) != ST_OK)
 		return call_fail(p->call, ST_INVALID_ARGUMENT, "filter", "%s", why);
 	return ST_OK;
 }
@@ -83,8 +93,8 @@ static struct str make_context(const struct page *p)
 	struct call *call = p->call;
 	struct buf b = buf_new(call->arena, 0);
 	uint8_t *digest = arena_alloc(call->arena, CRYPTO_DIGEST);
-	buf_printf(&b, "page\n%s\n%s\n%s\n%s\n", call->method->path, call->scope->tenant_id, call->scope->user_id,
-		p->spec->bound_to ? p->spec->bound_to : "");
+	buf_printf(&b, "page\n%s\n%s\n%s\n%s\n", call->method->path, call->scope->tenant_id,
+		call->scope->user_id, p->spec->bound_to ? p->spec->bound_to : "");
 	buf_put_str(&b, question(p));
 	crypto_digest(buf_str(&b), digest);
 	return str_n(digest, CRYPTO_DIGEST);
@@ -116,7 +126,8 @@ static enum status read_token(struct page *p)
 	p->is_first = token.n == 0;
 	if (p->is_first)
 		return ST_OK;
-	if (crypto_open(call->arena, call->service->page_key, p->context, token, &plain) != ST_OK || !read_keys(p, plain))
+	if (crypto_open(call->arena, call->service->page_key, p->context, token, &plain) != ST_OK ||
+		!read_keys(p, plain))
 		return call_fail(call, ST_INVALID_ARGUMENT, "page_token",
 			"does not belong to this request; send the next_page_token of the page before with all other fields as they were");
 	return ST_OK;
@@ -161,7 +172,8 @@ static bool same_directions(const struct order *o)
 /* Parameter i of the sort keys, which follow the filter's. */
 static void put_key_param(const struct page *p, struct buf *b, size_t i)
 {
-	buf_printf(b, "$%zu%s", db_first_param(p->spec->statement) + p->filter.n_values + i, cast_of(p->order.keys[i].field->type));
+	buf_printf(b, "$%zu%s", db_first_param(p->spec->statement) + p->filter.n_values + i,
+		cast_of(p->order.keys[i].field->type));
 }
 
 /* (a, b) > ($1, $2) */
@@ -220,7 +232,8 @@ static const char *order_sql(const struct page *p)
 {
 	struct buf b = buf_new(p->call->arena, 0);
 	for (size_t i = 0; i < p->order.n; i++)
-		buf_printf(&b, "%s%s%s", i ? ", " : "", p->order.keys[i].field->column, p->order.keys[i].descending ? " DESC" : "");
+		buf_printf(&b, "%s%s%s", i ? ", " : "", p->order.keys[i].field->column,
+			p->order.keys[i].descending ? " DESC" : "");
 	return buf_cstr(&b);
 }
 
@@ -233,9 +246,14 @@ static enum status read_rows(const struct page *p, struct db_rows **ret)
 		values[n] = p->filter.values[n];
 	for (size_t i = 0; !p->is_first && i < p->order.n; i++)
 		values[n++] = p->after[i];
-	struct db_page_args args = { .filter = where(p), .order = order_sql(p), .limit = p->size + 1, .n_values = n, .values = values };
+	struct db_page_args args = { .filter = where(p),
+		.order = order_sql(p),
+		.limit = p->size + 1,
+		.n_values = n,
+		.values = values };
 	struct db_args in = call_args(call, p->spec->input ? p->spec->input : call->request);
-	enum status st = db_read_page(call->service->db, call->arena, p->spec->statement, in, &args, ret);
+	enum status st =
+		db_read_page(call->service->db, call->arena, p->spec->statement, in, &args, ret);
 	return st == ST_OK ? st : call_fail_db(call, &(struct db_error){ .status = st });
 }
 
@@ -251,7 +269,8 @@ static const char *key_text(const struct page *p, const void *row, const struct 
 	const void *at = pb_path_get(row, &path);
 	switch (f->type) {
 	case FILTER_TIME:
-		return clock_format(a, at ? timestamp_us(*(Google__Protobuf__Timestamp *const *)at) : 0);
+		return clock_format(
+			a, at ? timestamp_us(*(Google__Protobuf__Timestamp *const *)at) : 0);
 	case FILTER_INT:
 		if (path.step[path.n - 1]->type == PROTOBUF_C_TYPE_INT64)
 			return arena_printf(a, "%lld", at ? (long long)*(const int64_t *)at : 0);
@@ -266,7 +285,8 @@ static const char *key_text(const struct page *p, const void *row, const struct 
 }
 
 /* The token for what follows row i. */
-static enum status next_token(const struct page *p, const struct db_rows *rows, size_t i, struct str *ret)
+static enum status next_token(
+	const struct page *p, const struct db_rows *rows, size_t i, struct str *ret)
 {
 	const char *keys[ORDER_MAX + 1];
 	void *row;
@@ -277,7 +297,8 @@ static enum status next_token(const struct page *p, const struct db_rows *rows, 
 	return ST_OK;
 }
 
-static enum status put_row(const struct page *p, const struct db_rows *rows, size_t i, uint32_t number, struct buf *scratch, struct buf *out)
+static enum status put_row(const struct page *p, const struct db_rows *rows, size_t i,
+	uint32_t number, struct buf *scratch, struct buf *out)
 {
 	scratch->n = 0;
 	if (p->spec->each) {
@@ -294,7 +315,8 @@ static enum status put_row(const struct page *p, const struct db_rows *rows, siz
 
 static uint32_t output_number(const struct page *p, const char *field)
 {
-	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(p->call->output, field);
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field_by_name(p->call->output, field);
 	assert(f);
 	return f->id;
 }
@@ -312,7 +334,9 @@ static enum status reply(const struct page *p, const struct db_rows *rows)
 		TRY(put_row(p, rows, i, number, &scratch, &out));
 		if (out.n < ENOUGH_BYTES || i + 1 == n)
 			continue;
-		has_more = true; /* clients refuse messages of more than 4 MB, and a page may hold fewer rows than asked for */
+		/* clients refuse messages of more than 4 MB, and a page may hold fewer rows than
+		 * asked for */
+		has_more = true;
 		n = i + 1;
 	}
 	if (has_more) {

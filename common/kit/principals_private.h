@@ -1,6 +1,6 @@
 /*
- * principals: who is behind each token that was verified lately. A bounded table from token bytes to principal; what was not used for longest goes first
- * (second chance). For auth.c.
+ * principals: who is behind each token that was verified lately. A bounded table from token bytes
+ * to principal; what was not used for longest goes first (second chance). For auth.c.
  * Owner: struct auth; an entry lives as long as the table or a call holds it. Threads: the loop's.
  */
 #pragma once

@@ -10,7 +10,9 @@ static void *member(void *msg, const ProtobufCFieldDescriptor *f)
 
 static size_t count(const void *msg, const ProtobufCFieldDescriptor *f)
 {
-	return f->label == PROTOBUF_C_LABEL_REPEATED ? *(const size_t *)(const void *)((const char *)msg + f->quantifier_offset) : 1;
+	return f->label == PROTOBUF_C_LABEL_REPEATED
+		       ? *(const size_t *)(const void *)((const char *)msg + f->quantifier_offset)
+		       : 1;
 }
 
 /* Secrets are texts and bytes, single or in lists. */
@@ -20,7 +22,8 @@ static bool is_set(void *msg, const ProtobufCFieldDescriptor *f)
 		return count(msg, f) > 0;
 	if (f->type == PROTOBUF_C_TYPE_BYTES)
 		return ((ProtobufCBinaryData *)member(msg, f))->len > 0;
-	const char *text = f->type == PROTOBUF_C_TYPE_STRING ? *(const char **)member(msg, f) : NULL;
+	const char *text =
+		f->type == PROTOBUF_C_TYPE_STRING ? *(const char **)member(msg, f) : NULL;
 	return text && text[0] != '\0';
 }
 
@@ -36,7 +39,8 @@ static void blank(void *msg, const ProtobufCFieldDescriptor *f)
 
 static bool visit(const struct pb_message *m, void *msg, bool clear);
 
-static bool visit_children(const struct pb_message *m, void *msg, const ProtobufCFieldDescriptor *f, bool clear)
+static bool visit_children(
+	const struct pb_message *m, void *msg, const ProtobufCFieldDescriptor *f, bool clear)
 {
 	bool found = false;
 	if (f->label != PROTOBUF_C_LABEL_REPEATED) {
@@ -51,7 +55,8 @@ static bool visit_children(const struct pb_message *m, void *msg, const Protobuf
 
 static bool is_chosen(void *msg, const ProtobufCFieldDescriptor *f)
 {
-	return !(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) || *(uint32_t *)(void *)((char *)msg + f->quantifier_offset) == f->id;
+	return !(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ||
+	       *(uint32_t *)(void *)((char *)msg + f->quantifier_offset) == f->id;
 }
 
 /* Whether a secret field is set anywhere; clears them all if asked to. */
@@ -63,7 +68,8 @@ static bool visit(const struct pb_message *m, void *msg, bool clear)
 		const struct pb_field *f = &m->fields[i];
 		if (!f->rules.secret && (!f->message || f->is_map))
 			continue;
-		const ProtobufCFieldDescriptor *c = protobuf_c_message_descriptor_get_field(d, f->number);
+		const ProtobufCFieldDescriptor *c =
+			protobuf_c_message_descriptor_get_field(d, f->number);
 		if (!c || !is_chosen(msg, c))
 			continue;
 		if (f->message) {

@@ -1,4 +1,6 @@
-/* Server reflection, v1 and v1alpha (https://github.com/grpc/grpc/blob/master/doc/server-reflection.md): the same messages under two names. */
+/* Server reflection, v1 and v1alpha
+ * (https://github.com/grpc/grpc/blob/master/doc/server-reflection.md): the same messages under two
+ * names. */
 #pragma once
 #include "kit/call.h"
 

@@ -5,25 +5,30 @@
 
 /* ---- reading ---- */
 
-enum status load_failed(struct call *call, const struct resource *r, enum status st, const char *field, const char *id)
+enum status load_failed(struct call *call, const struct resource *r, enum status st,
+	const char *field, const char *id)
 {
 	if (st == ST_NOT_FOUND)
-		return call_fail(call, ST_NOT_FOUND, field, "there is no %s %s that you may see", r->name, id);
+		return call_fail(call, ST_NOT_FOUND, field, "there is no %s %s that you may see",
+			r->name, id);
 	return call_fail_db(call, &(struct db_error){ .status = st });
 }
 
-static enum status read_one(struct call *call, const struct resource *r, const char *id, bool with_deleted, const char *field, struct db_rows **ret)
+static enum status read_one(struct call *call, const struct resource *r, const char *id,
+	bool with_deleted, const char *field, struct db_rows **ret)
 {
 	Crm__RowKey key = CRM__ROW_KEY__INIT;
 	key.id = id;
 	key.with_deleted = with_deleted;
 	if (!*id)
 		return call_fail(call, ST_INVALID_ARGUMENT, field, "is required");
-	enum status st = db_read(call->service->db, call->arena, r->get, call_args(call, &key), ret);
+	enum status st =
+		db_read(call->service->db, call->arena, r->get, call_args(call, &key), ret);
 	return st == ST_OK ? st : load_failed(call, r, st, field, id);
 }
 
-enum status resource_load(struct call *call, const struct resource *r, const char *id, bool with_deleted, const char *field, void *ret_msg_ptr)
+enum status resource_load(struct call *call, const struct resource *r, const char *id,
+	bool with_deleted, const char *field, void *ret_msg_ptr)
 {
 	struct db_rows *rows;
 	TRY(read_one(call, r, id, with_deleted, field, &rows));
@@ -75,7 +80,8 @@ static const void *answer_of(struct call *call, const struct resource *r, const 
 	return call->output == r->type ? redacted(call, r, msg) : pb_new(call->arena, call->output);
 }
 
-static enum status write_edit(struct call *call, const struct resource *r, struct db_batch *b, const struct edit *e, struct db_error *ret)
+static enum status write_edit(struct call *call, const struct resource *r, struct db_batch *b,
+	const struct edit *e, struct db_error *ret)
 {
 	const void *answer = answer_of(call, r, e->after);
 	if (e->is_unchanged && !*call->request_id) {
@@ -96,12 +102,15 @@ enum status resource_create(struct call *call)
 }
 
 struct kind {
-	enum status (*edit)(struct call *call, const struct resource *r, struct db_batch *b, struct edit *e);
+	enum status (*edit)(
+		struct call *call, const struct resource *r, struct db_batch *b, struct edit *e);
 	bool with_deleted;
 };
 
-/* Read, change, write; again from the start if somebody else was faster. An etag that the client sent is compared each time. */
-static enum status change_one(struct call *call, const struct kind *kind, const char *id, const char *field)
+/* Read, change, write; again from the start if somebody else was faster. An etag that the client
+ * sent is compared each time. */
+static enum status change_one(
+	struct call *call, const struct kind *kind, const char *id, const char *field)
 {
 	const struct resource *r = call->resource;
 	for (int attempt = 1;; attempt++) {

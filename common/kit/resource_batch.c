@@ -1,4 +1,5 @@
-/* The batch methods (AIP-231 to 235): many records, all or none, in one transaction and with one answer. */
+/* The batch methods (AIP-231 to 235): many records, all or none, in one transaction and with one
+ * answer. */
 #include <assert.h>
 #include "kit/resource_private.h"
 #include "kit/service.h"
@@ -6,7 +7,8 @@
 /* ---- reading ---- */
 
 /* Row i as the client gets it. */
-static enum status row_wire(struct call *call, const struct resource *r, const struct db_rows *rows, size_t i, struct str *ret)
+static enum status row_wire(struct call *call, const struct resource *r, const struct db_rows *rows,
+	size_t i, struct str *ret)
 {
 	if (r->redact) {
 		void *msg;
@@ -22,7 +24,8 @@ static enum status row_wire(struct call *call, const struct resource *r, const s
 
 static uint32_t field_number(const ProtobufCMessageDescriptor *d, const char *name)
 {
-	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(d, name);
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field_by_name(d, name);
 	assert(f); /* resources and batch messages have the fields that AIP names */
 	return f->id;
 }
@@ -37,12 +40,14 @@ static struct str wire_text(struct str wire, uint32_t number)
 	return STR("");
 }
 
-static enum status read_many(struct call *call, const struct resource *r, size_t n, const char **ids, struct db_rows **ret)
+static enum status read_many(struct call *call, const struct resource *r, size_t n,
+	const char **ids, struct db_rows **ret)
 {
 	Crm__RowKeys keys = CRM__ROW_KEYS__INIT;
 	keys.n_ids = n;
 	keys.ids = ids;
-	enum status st = db_read(call->service->db, call->arena, r->get_many, call_args(call, &keys), ret);
+	enum status st =
+		db_read(call->service->db, call->arena, r->get_many, call_args(call, &keys), ret);
 	return st == ST_OK ? st : call_fail_db(call, &(struct db_error){ .status = st });
 }
 
@@ -51,13 +56,16 @@ static enum status check_size(struct call *call, const char *field, size_t n)
 	if (n == 0)
 		return call_fail(call, ST_INVALID_ARGUMENT, field, "is required");
 	if (n > BATCH_MAX)
-		return call_fail(call, ST_INVALID_ARGUMENT, field, "has more than %d elements", BATCH_MAX);
+		return call_fail(
+			call, ST_INVALID_ARGUMENT, field, "has more than %d elements", BATCH_MAX);
 	return ST_OK;
 }
 
-static enum status put_found(struct call *call, const struct resource *r, const struct db_rows *rows, size_t n, const char *const *ids, struct buf *out)
+static enum status put_found(struct call *call, const struct resource *r,
+	const struct db_rows *rows, size_t n, const char *const *ids, struct buf *out)
 {
-	const uint32_t id_number = field_number(r->type, "id"), list_number = field_number(call->output, r->plural);
+	const uint32_t id_number = field_number(r->type, "id"),
+		       list_number = field_number(call->output, r->plural);
 	size_t found = db_count(rows);
 	struct str *wires = arena_new_array(call->arena, struct str, found);
 	for (size_t i = 0; i < found; i++)
@@ -67,7 +75,8 @@ static enum status put_found(struct call *call, const struct resource *r, const 
 		while (at < found && !str_is(wire_text(wires[at], id_number), ids[i]))
 			at++;
 		if (at == found)
-			return load_failed(call, r, ST_NOT_FOUND, arena_printf(call->arena, "ids[%zu]", i), ids[i]);
+			return load_failed(call, r, ST_NOT_FOUND,
+				arena_printf(call->arena, "ids[%zu]", i), ids[i]);
 		pb_put_message(out, list_number, wires[at]);
 	}
 	return ST_OK;
@@ -92,7 +101,8 @@ enum status resource_batch_get(struct call *call)
 /* ---- writing ---- */
 
 struct kind {
-	enum status (*edit)(struct call *call, const struct resource *r, struct db_batch *b, struct edit *e);
+	enum status (*edit)(
+		struct call *call, const struct resource *r, struct db_batch *b, struct edit *e);
 	const char *(*id)(const struct resource *r, const void *request); /* NULL on creation */
 	bool id_is_nested; /* "<name>.id", not "id" */
 };
@@ -112,11 +122,13 @@ static const char *id_field(struct call *call, const struct kind *kind)
 	return kind->id_is_nested ? name_field(call, call->resource, "id") : "id";
 }
 
-static enum status check_request(struct call *call, const struct kind *kind, const struct batch *batch, const char **ids, size_t i)
+static enum status check_request(struct call *call, const struct kind *kind,
+	const struct batch *batch, const char **ids, size_t i)
 {
 	const void *request = batch->edits[i].request;
 	if (*pb_get_string(request, "request_id"))
-		return call_fail(call, ST_INVALID_ARGUMENT, "request_id", "must be empty; set that of the batch");
+		return call_fail(call, ST_INVALID_ARGUMENT, "request_id",
+			"must be empty; set that of the batch");
 	if (!kind->id)
 		return ST_OK;
 	ids[i] = same_case(call->arena, kind->id(call->resource, request));
@@ -124,11 +136,13 @@ static enum status check_request(struct call *call, const struct kind *kind, con
 		return call_fail(call, ST_INVALID_ARGUMENT, id_field(call, kind), "is required");
 	for (size_t j = 0; j < i; j++)
 		if (strcmp(ids[j], ids[i]) == 0)
-			return call_fail(call, ST_INVALID_ARGUMENT, id_field(call, kind), "is also that of requests[%zu]", j);
+			return call_fail(call, ST_INVALID_ARGUMENT, id_field(call, kind),
+				"is also that of requests[%zu]", j);
 	return ST_OK;
 }
 
-static enum status read_requests(struct call *call, const struct kind *kind, struct batch *ret, const char ***ret_ids)
+static enum status read_requests(
+	struct call *call, const struct kind *kind, struct batch *ret, const char ***ret_ids)
 {
 	void **requests;
 	struct batch batch = { .n = pb_get_repeated(call->request, "requests", &requests) };
@@ -147,7 +161,8 @@ static enum status read_requests(struct call *call, const struct kind *kind, str
 }
 
 /* Fills in before of each edit. */
-static enum status load_all(struct call *call, const struct kind *kind, struct batch *batch, const char **ids)
+static enum status load_all(
+	struct call *call, const struct kind *kind, struct batch *batch, const char **ids)
 {
 	const struct resource *r = call->resource;
 	struct db_rows *rows;
@@ -184,11 +199,13 @@ static const void *answer_of(struct call *call, const struct batch *batch)
 }
 
 /* Says the failure; its fields belong to the request whose statement failed. */
-static enum status fail_batch(struct call *call, const struct batch *batch, size_t n_statements, const struct db_error *e)
+static enum status fail_batch(
+	struct call *call, const struct batch *batch, size_t n_statements, const struct db_error *e)
 {
 	size_t at = 0;
 	for (size_t i = 0; i < batch->n; i++)
-		if (!batch->edits[i].is_unchanged && batch->edits[i].first_statement <= e->statement)
+		if (!batch->edits[i].is_unchanged &&
+			batch->edits[i].first_statement <= e->statement)
 			at = i;
 	if (e->statement < n_statements)
 		enter(call, at);
@@ -197,7 +214,8 @@ static enum status fail_batch(struct call *call, const struct batch *batch, size
 	return st;
 }
 
-static enum status write_all(struct call *call, struct db_batch *b, const struct batch *batch, struct db_error *ret)
+static enum status write_all(
+	struct call *call, struct db_batch *b, const struct batch *batch, struct db_error *ret)
 {
 	struct change *changes = arena_new_array(call->arena, struct change, batch->n);
 	size_t n = 0;
@@ -212,7 +230,8 @@ static enum status write_all(struct call *call, struct db_batch *b, const struct
 	return call_try_write(call, b, changes, n, answer, ret);
 }
 
-static enum status edit_all(struct call *call, const struct kind *kind, struct db_batch *b, struct batch *batch)
+static enum status edit_all(
+	struct call *call, const struct kind *kind, struct db_batch *b, struct batch *batch)
 {
 	for (size_t i = 0; i < batch->n; i++) {
 		enter(call, i);
@@ -257,7 +276,9 @@ enum status resource_batch_create(struct call *call)
 
 enum status resource_batch_update(struct call *call)
 {
-	static const struct kind KIND = { .edit = edit_update, .id = update_id, .id_is_nested = true };
+	static const struct kind KIND = {
+		.edit = edit_update, .id = update_id, .id_is_nested = true
+	};
 	return change_all(call, &KIND);
 }
 

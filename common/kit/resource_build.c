@@ -1,4 +1,5 @@
-/* How a record changes: the new record is built in C, checked, and its statements are added to the batch. */
+/* How a record changes: the new record is built in C, checked, and its statements are added to the
+ * batch. */
 #include <assert.h>
 #include "base/uuid.h"
 #include "google/protobuf/field_mask.pb-c.h"
@@ -14,7 +15,8 @@ static const struct pb_message *schema_of(const struct call *call, const struct 
 
 bool has_field(const void *msg, const char *field)
 {
-	return protobuf_c_message_descriptor_get_field_by_name(((const ProtobufCMessage *)msg)->descriptor, field) != NULL;
+	return protobuf_c_message_descriptor_get_field_by_name(
+		       ((const ProtobufCMessage *)msg)->descriptor, field) != NULL;
 }
 
 const char *name_field(struct call *call, const struct resource *r, const char *field)
@@ -30,7 +32,8 @@ const char *update_id(const struct resource *r, const void *request)
 
 /* ---- checks ---- */
 
-static enum status validate(struct call *call, const struct resource *r, const void *msg, struct str *ret_wire)
+static enum status validate(
+	struct call *call, const struct resource *r, const void *msg, struct str *ret_wire)
 {
 	struct pb_violations v = { .n = 0 };
 	struct str wire = pb_pack(call->arena, msg);
@@ -40,16 +43,19 @@ static enum status validate(struct call *call, const struct resource *r, const v
 	return ST_OK;
 }
 
-static enum status check(struct call *call, const struct resource *r, const void *before, void *after)
+static enum status check(
+	struct call *call, const struct resource *r, const void *before, void *after)
 {
 	return r->check ? r->check(call, before, after) : ST_OK;
 }
 
-static enum status check_etag(struct call *call, const void *before, const char *etag, const char *field)
+static enum status check_etag(
+	struct call *call, const void *before, const char *etag, const char *field)
 {
 	if (!*etag || strcmp(etag, pb_get_string(before, "etag")) == 0)
 		return ST_OK;
-	return call_fail_reason(call, ST_ABORTED, "ETAG_MISMATCH", field, "is not the present etag: it was changed meanwhile; read it and try again");
+	return call_fail_reason(call, ST_ABORTED, "ETAG_MISMATCH", field,
+		"is not the present etag: it was changed meanwhile; read it and try again");
 }
 
 /* ---- the next revision ---- */
@@ -61,14 +67,15 @@ static void set_revision(struct call *call, void *msg, int64_t revision)
 	pb_set_message(msg, "update_time", call_timestamp(call->arena, call_now_us(call)));
 }
 
-static enum status add(struct call *call, const struct resource *r, struct db_batch *b, const struct db_statement *s, const void *before,
-	const void *row, const void *after)
+static enum status add(struct call *call, const struct resource *r, struct db_batch *b,
+	const struct db_statement *s, const void *before, const void *row, const void *after)
 {
 	(void)db_batch_add(b, s, call_args(call, row));
 	return r->also ? r->also(call, b, before, after) : ST_OK;
 }
 
-static struct change change_of(const struct resource *r, const char *verb, const void *before, const void *after, const void *row)
+static struct change change_of(const struct resource *r, const char *verb, const void *before,
+	const void *after, const void *row)
 {
 	return (struct change){
 		.entity = r->name,
@@ -82,8 +89,8 @@ static struct change change_of(const struct resource *r, const char *verb, const
 }
 
 /* Stamps and adds a checked change. */
-static enum status put_update(struct call *call, const struct resource *r, const char *verb, const void *before, void *after, struct db_batch *b,
-	struct change *ret)
+static enum status put_update(struct call *call, const struct resource *r, const char *verb,
+	const void *before, void *after, struct db_batch *b, struct change *ret)
 {
 	set_revision(call, after, pb_get_int(before, "revision") + 1);
 	TRY(add(call, r, b, r->update, before, after, after));
@@ -103,7 +110,8 @@ static void stamp_new(struct call *call, const struct resource *r, void *msg)
 		pb_set_string(msg, "creator_id", call->scope->user_id);
 }
 
-enum status resource_prepare_create(struct call *call, const struct resource *r, void *msg, struct db_batch *b, struct change *ret)
+enum status resource_prepare_create(struct call *call, const struct resource *r, void *msg,
+	struct db_batch *b, struct change *ret)
 {
 	struct str wire;
 	stamp_new(call, r, msg);
@@ -120,7 +128,8 @@ enum status resource_prepare_create(struct call *call, const struct resource *r,
 	return ST_OK;
 }
 
-enum status edit_create(struct call *call, const struct resource *r, struct db_batch *b, struct edit *e)
+enum status edit_create(
+	struct call *call, const struct resource *r, struct db_batch *b, struct edit *e)
 {
 	const void *given = pb_get_message(e->request, r->name);
 	if (!given)
@@ -132,7 +141,8 @@ enum status edit_create(struct call *call, const struct resource *r, struct db_b
 
 /* ---- update ---- */
 
-static enum status settle(struct call *call, const struct resource *r, const void *before, void *after)
+static enum status settle(
+	struct call *call, const struct resource *r, const void *before, void *after)
 {
 	struct str wire;
 	TRY(owner_settle(call, r, before, after));
@@ -140,8 +150,8 @@ static enum status settle(struct call *call, const struct resource *r, const voi
 	return validate(call, r, after, &wire);
 }
 
-enum status resource_prepare_update(struct call *call, const struct resource *r, const void *before, void *after, struct db_batch *b,
-	struct change *ret)
+enum status resource_prepare_update(struct call *call, const struct resource *r, const void *before,
+	void *after, struct db_batch *b, struct change *ret)
 {
 	TRY(settle(call, r, before, after));
 	return put_update(call, r, "updated", before, after, b, ret);
@@ -158,17 +168,20 @@ static bool is_name(const char *path)
 	return strcmp(path, "id") == 0 || strcmp(path, "etag") == 0;
 }
 
-static enum status refuse_if_changed(struct call *call, const struct resource *r, const void *before, const void *src, const char *path)
+static enum status refuse_if_changed(struct call *call, const struct resource *r,
+	const void *before, const void *src, const char *path)
 {
 	char **changed;
 	size_t n = pb_changed_fields(call->arena, before, src, &changed);
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(changed[i], path) == 0)
-			return call_fail(call, ST_INVALID_ARGUMENT, name_field(call, r, path), "cannot be changed after creation");
+			return call_fail(call, ST_INVALID_ARGUMENT, name_field(call, r, path),
+				"cannot be changed after creation");
 	return ST_OK;
 }
 
-static enum status implied_mask(struct call *call, const struct resource *r, const void *before, const void *src, struct mask *ret)
+static enum status implied_mask(struct call *call, const struct resource *r, const void *before,
+	const void *src, struct mask *ret)
 {
 	const struct pb_message *m = schema_of(call, r);
 	char **set;
@@ -186,7 +199,8 @@ static enum status implied_mask(struct call *call, const struct resource *r, con
 	return ST_OK;
 }
 
-static enum status explicit_mask(struct call *call, const struct resource *r, const Google__Protobuf__FieldMask *given, struct mask *ret)
+static enum status explicit_mask(struct call *call, const struct resource *r,
+	const Google__Protobuf__FieldMask *given, struct mask *ret)
 {
 	struct pb_violations v = { .n = 0 };
 	char **paths = (char **)given->paths;
@@ -199,9 +213,11 @@ static enum status explicit_mask(struct call *call, const struct resource *r, co
 	return ST_OK;
 }
 
-enum status resource_apply_mask(struct call *call, const char *name, void *dst, const void *src, const Google__Protobuf__FieldMask *mask)
+enum status resource_apply_mask(struct call *call, const char *name, void *dst, const void *src,
+	const Google__Protobuf__FieldMask *mask)
 {
-	const struct resource r = { .name = name, .type = ((const ProtobufCMessage *)dst)->descriptor };
+	const struct resource r = { .name = name,
+		.type = ((const ProtobufCMessage *)dst)->descriptor };
 	const struct pb_message *m = schema_of(call, &r);
 	struct mask paths = { .n = 0 };
 	void *input = pb_dup(call->arena, src);
@@ -215,10 +231,12 @@ enum status resource_apply_mask(struct call *call, const char *name, void *dst, 
 	return validate(call, &r, dst, &wire);
 }
 
-static enum status apply(struct call *call, const struct resource *r, const void *request, const void *before, void **ret_after)
+static enum status apply(struct call *call, const struct resource *r, const void *request,
+	const void *before, void **ret_after)
 {
 	struct mask mask = { .n = 0 };
-	const Google__Protobuf__FieldMask *given = has_field(request, "update_mask") ? pb_get_message(request, "update_mask") : NULL;
+	const Google__Protobuf__FieldMask *given =
+		has_field(request, "update_mask") ? pb_get_message(request, "update_mask") : NULL;
 	void *src = pb_dup(call->arena, pb_get_message(request, r->name));
 	void *after = pb_dup(call->arena, before);
 	pb_clear_output_only(schema_of(call, r), src);
@@ -232,20 +250,24 @@ static enum status apply(struct call *call, const struct resource *r, const void
 	return ST_OK;
 }
 
-enum status edit_update(struct call *call, const struct resource *r, struct db_batch *b, struct edit *e)
+enum status edit_update(
+	struct call *call, const struct resource *r, struct db_batch *b, struct edit *e)
 {
 	void *after = NULL;
-	TRY(check_etag(call, e->before, pb_get_string(pb_get_message(e->request, r->name), "etag"), name_field(call, r, "etag")));
+	TRY(check_etag(call, e->before, pb_get_string(pb_get_message(e->request, r->name), "etag"),
+		name_field(call, r, "etag")));
 	TRY(apply(call, r, e->request, e->before, &after));
 	TRY(settle(call, r, e->before, after));
 	e->is_unchanged = pb_equal(e->before, after);
 	e->after = e->is_unchanged ? e->before : after;
-	return e->is_unchanged ? ST_OK : put_update(call, r, "updated", e->before, after, b, &e->change);
+	return e->is_unchanged ? ST_OK
+			       : put_update(call, r, "updated", e->before, after, b, &e->change);
 }
 
 /* ---- delete and undelete ---- */
 
-static enum status put_removal(struct call *call, const struct resource *r, struct db_batch *b, struct edit *e)
+static enum status put_removal(
+	struct call *call, const struct resource *r, struct db_batch *b, struct edit *e)
 {
 	void *row = pb_dup(call->arena, e->before);
 	TRY(check(call, r, e->before, NULL));
@@ -256,9 +278,11 @@ static enum status put_removal(struct call *call, const struct resource *r, stru
 	return ST_OK;
 }
 
-enum status edit_delete(struct call *call, const struct resource *r, struct db_batch *b, struct edit *e)
+enum status edit_delete(
+	struct call *call, const struct resource *r, struct db_batch *b, struct edit *e)
 {
-	TRY(check_etag(call, e->before, has_field(e->request, "etag") ? pb_get_string(e->request, "etag") : "", "etag"));
+	TRY(check_etag(call, e->before,
+		has_field(e->request, "etag") ? pb_get_string(e->request, "etag") : "", "etag"));
 	if (!r->is_soft_deleted)
 		return put_removal(call, r, b, e);
 	void *after = pb_dup(call->arena, e->before);
@@ -268,10 +292,12 @@ enum status edit_delete(struct call *call, const struct resource *r, struct db_b
 	return put_update(call, r, "deleted", e->before, after, b, &e->change);
 }
 
-enum status edit_undelete(struct call *call, const struct resource *r, struct db_batch *b, struct edit *e)
+enum status edit_undelete(
+	struct call *call, const struct resource *r, struct db_batch *b, struct edit *e)
 {
 	if (!pb_get_message(e->before, "delete_time"))
-		return call_fail_reason(call, ST_FAILED_PRECONDITION, "NOT_DELETED", "id", "names a %s that is not deleted", r->name);
+		return call_fail_reason(call, ST_FAILED_PRECONDITION, "NOT_DELETED", "id",
+			"names a %s that is not deleted", r->name);
 	void *after = pb_dup(call->arena, e->before);
 	pb_set_message(after, "delete_time", NULL);
 	TRY(settle(call, r, e->before, after));

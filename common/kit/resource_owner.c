@@ -15,7 +15,8 @@ static bool is(const char *a, const char *b)
 }
 
 /* The owner's team; says it if the owner is nobody we know. */
-static enum status team_of(struct call *call, const struct resource *r, const char *owner, const char **ret)
+static enum status team_of(
+	struct call *call, const struct resource *r, const char *owner, const char **ret)
 {
 	if (is(owner, call->scope->user_id)) {
 		*ret = call->scope->team_id;
@@ -23,24 +24,28 @@ static enum status team_of(struct call *call, const struct resource *r, const ch
 	}
 	enum status st = directory_user(call, owner, ret);
 	if (st == ST_NOT_FOUND)
-		return call_fail(call, ST_INVALID_ARGUMENT, name_field(call, r, "owner_id"), "is not an active user");
+		return call_fail(call, ST_INVALID_ARGUMENT, name_field(call, r, "owner_id"),
+			"is not an active user");
 	if (st != ST_OK)
 		return call_fail_db(call, &(struct db_error){ .status = st });
 	return ST_OK;
 }
 
-static enum status check_owner(struct call *call, const struct resource *r, const char *owner, const char *team)
+static enum status check_owner(
+	struct call *call, const struct resource *r, const char *owner, const char *team)
 {
 	if (call_reaches(call, owner, team))
 		return ST_OK;
-	return call_fail(call, ST_PERMISSION_DENIED, name_field(call, r, "owner_id"), "you may give it only to yourself or to a user of the teams that you may see");
+	return call_fail(call, ST_PERMISSION_DENIED, name_field(call, r, "owner_id"),
+		"you may give it only to yourself or to a user of the teams that you may see");
 }
 
 static enum status check_team(struct call *call, const struct resource *r, const char *team)
 {
 	if (!*team || is(team, call->scope->team_id) || call_reaches(call, "", team))
 		return ST_OK;
-	return call_fail(call, ST_PERMISSION_DENIED, name_field(call, r, "team_id"), "you may give it only to teams that you may see");
+	return call_fail(call, ST_PERMISSION_DENIED, name_field(call, r, "team_id"),
+		"you may give it only to teams that you may see");
 }
 
 static void normalise(struct call *call, void *msg, const char *field)
@@ -70,7 +75,8 @@ static void keep_if_empty(const void *before, void *after, const char *field)
 		pb_set_string(after, field, pb_get_string(before, field));
 }
 
-enum status owner_settle(struct call *call, const struct resource *r, const void *before, void *after)
+enum status owner_settle(
+	struct call *call, const struct resource *r, const void *before, void *after)
 {
 	if (!r->is_owned)
 		return ST_OK;

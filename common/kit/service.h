@@ -1,11 +1,14 @@
 /*
  * service: what every service of this project is made of, and service_main, which runs one.
  *
- * A service is a struct service_def: its methods (methods.c), its SQL, its migrations, the events it hears. service_main reads the configuration, checks the
- * method table against the embedded descriptors, migrates, connects, serves, and shuts down in order on SIGTERM:
+ * A service is a struct service_def: its methods (methods.c), its SQL, its migrations, the events
+ * it hears. service_main reads the configuration, checks the method table against the embedded
+ * descriptors, migrates, connects, serves, and shuts down in order on SIGTERM:
  * NOT_SERVING, finish calls within the grace time, drain relay and consumers, exit 0.
- * PostgreSQL or NATS away, at start or later: the process stays, reports NOT_SERVING, answers UNAVAILABLE with RetryInfo, recovers by itself.
- * Exit codes: 0 after SIGTERM, 1 for our own fault (a statement or method that does not fit), 2 for a wrong setting, 3 for a port that is taken.
+ * PostgreSQL or NATS away, at start or later: the process stays, reports NOT_SERVING, answers
+ * UNAVAILABLE with RetryInfo, recovers by itself.
+ * Exit codes: 0 after SIGTERM, 1 for our own fault (a statement or method that does not fit), 2 for
+ * a wrong setting, 3 for a port that is taken.
  * Threads: one loop thread runs all handlers; see common/base/fiber.h.
  */
 #pragma once
@@ -36,38 +39,47 @@ struct method_entry {
 };
 
 struct service_def {
-	const char *name; /* "contacts" */
-	const char *descriptors, *descriptors_end; /* crm_<name>_pb, crm_<name>_pb_end */
+	const char *name;                              /* "contacts" */
+	const char *descriptors, *descriptors_end;     /* crm_<name>_pb, crm_<name>_pb_end */
 	const ProtobufCServiceDescriptor *const *apis; /* generated; NULL-terminated */
-	const struct method_entry *methods; /* ends with an entry without a name */
-	const ProtobufCMessageDescriptor *const *types; /* types that only SQL uses; NULL-terminated; may be NULL */
+	const struct method_entry *methods;            /* ends with an entry without a name */
+	/* types that only SQL uses; NULL-terminated; may be NULL */
+	const ProtobufCMessageDescriptor *const *types;
 	const struct db_statements *statements; /* NULL: the service has no database */
 	const struct db_migration *migrations;
 	size_t n_migrations;
-	const struct event_handler *hears; /* events.c; ends with an entry without a subject; may be NULL */
-	bool publishes; /* has an outbox; needs the bus to be SERVING */
+	/* events.c; ends with an entry without a subject; may be NULL */
+	const struct event_handler *hears;
+	bool publishes;                   /* has an outbox; needs the bus to be SERVING */
 	const struct config_item *config; /* settings of its own, stored into `settings` */
 	size_t n_config;
 	void *settings;
-	/* Once, in a fiber, before serving; the database need not be there yet. May set service->state. */
+	/* Once, in a fiber, before serving; the database need not be there yet. May set
+	 * service->state. */
 	enum status (*start)(struct service *s);
-	/* Once, in a fiber, each time the database has become usable (after migration); may be NULL. */
+	/* Once, in a fiber, each time the database has become usable (after migration); may be
+	 * NULL. */
 	enum status (*ready)(struct service *s);
 	void (*stop)(struct service *s);
-	/* A method that is in no table: the gateway's pump. NULL answers UNIMPLEMENTED. It must end the call. */
+	/* A method that is in no table: the gateway's pump. NULL answers UNIMPLEMENTED. It must end
+	 * the call. */
 	void (*serve_other)(struct service *s, struct rpc_call *rpc);
 	bool (*other_is_unary)(struct service *s, const char *method); /* any thread */
 	/* Whether the service's own condition is SERVING; may be NULL. */
 	bool (*is_healthy)(struct service *s);
-	/* Health of a gRPC service name that is not ours (gateway: its upstreams'): 1 SERVING, 0 NOT_SERVING, -1 unknown. May be NULL. */
+	/* Health of a gRPC service name that is not ours (gateway: its upstreams'): 1 SERVING, 0
+	 * NOT_SERVING, -1 unknown. May be NULL. */
 	int (*other_health)(struct service *s, struct str service_name);
 	/* Reflection over more than our own descriptors; may be NULL. */
 	const struct pb_schema *(*merged_schema)(struct service *s);
 };
 
 struct service_settings { /* of every service; see service.c for the table */
-	const char *listen, *metrics_listen, *database, *nats, *identity, *secret_file, *log_level, *tls_cert, *tls_key, *tls_ca, *trusted_proxies;
-	int64_t grace_ms, read_lanes, write_lanes, exclusive, in_flight, statement_timeout_ms, max_message, receive_memory, max_calls, caller_streams, connection_age_ms, offload_threads, default_deadline_ms, event_retention_ms, event_replicas;
+	const char *listen, *metrics_listen, *database, *nats, *identity, *secret_file, *log_level,
+		*tls_cert, *tls_key, *tls_ca, *trusted_proxies;
+	int64_t grace_ms, read_lanes, write_lanes, exclusive, in_flight, statement_timeout_ms,
+		max_message, receive_memory, max_calls, caller_streams, connection_age_ms,
+		offload_threads, default_deadline_ms, event_retention_ms, event_replicas;
 	bool check_sql; /* --check-sql: verify statements against the database, then exit */
 };
 
@@ -77,18 +89,18 @@ struct service {
 	struct arena *arena; /* lives as long as the service */
 	struct loop *loop;
 	struct rpc *rpc;
-	struct db *db;           /* NULL without a database */
-	struct bus *bus;         /* NULL if it neither publishes nor hears, nor verifies tokens */
+	struct db *db;   /* NULL without a database */
+	struct bus *bus; /* NULL if it neither publishes nor hears, nor verifies tokens */
 	struct offload *offload;
 	struct metrics *metrics;
 	struct pb_schema *schema; /* our embedded descriptors */
 	struct auth *auth;
 	struct outbox *outbox;
 	const struct secret *secret; /* the installation's; derive from it, never use it directly */
-	const struct secret *page_key; /* seals page tokens */
+	const struct secret *page_key;  /* seals page tokens */
 	const struct networks *trusted; /* proxies whose x-forwarded-for is believed */
-	void *state; /* the service's own */
-	struct service_private *p; /* service.c's */
+	void *state;                    /* the service's own */
+	struct service_private *p;      /* service.c's */
 };
 
 /* main() of a service. */
@@ -98,5 +110,6 @@ int service_main(const struct service_def *def, int argc, char **argv);
 bool service_is_serving(const struct service *s);
 /* Wakes health watchers after something that counts has changed. */
 void service_health_changed(struct service *s);
-/* A fiber that lives as long as the service: cancelled and waited for at shutdown, after def->stop. From a fiber (start, ready). */
+/* A fiber that lives as long as the service: cancelled and waited for at shutdown, after def->stop.
+ * From a fiber (start, ready). */
 void service_background(struct service *s, void (*fn)(void *arg), void *arg);

@@ -1,5 +1,6 @@
 /*
- * The life of a service, between the files that make it up: service.c, settings.c, startup.c, types.c, health.c, dispatch.c.
+ * The life of a service, between the files that make it up: service.c, settings.c, startup.c,
+ * types.c, health.c, dispatch.c.
  */
 #pragma once
 #include "base/map.h"
@@ -23,7 +24,8 @@ struct service_private {
 	struct counter *database_up, *bus_up;
 
 	bool is_started; /* def->start has returned */
-	bool is_ready;   /* def->ready has returned since the database came up, or there is no database */
+	/* def->ready has returned since the database came up, or there is no database */
+	bool is_ready;
 	bool was_serving;
 	bool is_stopping;
 	int64_t grace_ms;
@@ -32,7 +34,8 @@ struct service_private {
 
 enum { EXIT_FAULT = 1, EXIT_SETTING = 2, EXIT_PORT = 3 };
 
-/* settings.c: the tables of the kit and of the service, into s->settings and def->settings. -1 to go on, else the exit code. */
+/* settings.c: the tables of the kit and of the service, into s->settings and def->settings. -1 to
+ * go on, else the exit code. */
 int settings_load(struct service *s, int argc, char **argv);
 
 /* types.c */

@@ -48,7 +48,8 @@ static struct packed pack_change(struct call *call, const struct change *c)
 {
 	return (struct packed){
 		.before = pack_redacted(call, c->resource, c->before),
-		.after = c->after_wire.p ? c->after_wire : pack_redacted(call, c->resource, c->after),
+		.after = c->after_wire.p ? c->after_wire
+					 : pack_redacted(call, c->resource, c->after),
 	};
 }
 
@@ -61,7 +62,8 @@ static size_t changed_fields(struct arena *a, const struct change *c, char ***re
 
 static const char *subject_of(const struct call *call, const struct change *c)
 {
-	return arena_printf(call->arena, "crm.%s.%s.%s.%s.%s", call->scope->tenant_id, call->service->def->name, c->entity, c->id, c->verb);
+	return arena_printf(call->arena, "crm.%s.%s.%s.%s.%s", call->scope->tenant_id,
+		call->service->def->name, c->entity, c->id, c->verb);
 }
 
 static const char *type_name(const struct change *c)
@@ -103,7 +105,8 @@ static enum status put_event(struct sink *s, const struct change *c, struct pack
 /* Answers are stored for callers that have a tenant and a user, and sent a request_id. */
 static bool keeps_answer(const struct call *call)
 {
-	return call->method && call->request_id && call->request_id[0] && call->scope->tenant_id[0] && call->scope->user_id[0];
+	return call->method && call->request_id && call->request_id[0] &&
+	       call->scope->tenant_id[0] && call->scope->user_id[0];
 }
 
 static enum status put_answer(struct sink *s, struct str response)
@@ -132,8 +135,8 @@ static enum status put_inbox(struct sink *s)
 }
 
 /*
- * What the caller gets now, and what is stored for a repeat. They are the same but for secrets that the answer itself hands out (a new API key): those are
- * given once and stored nowhere.
+ * What the caller gets now, and what is stored for a repeat. They are the same but for secrets that
+ * the answer itself hands out (a new API key): those are given once and stored nowhere.
  */
 struct answer {
 	struct str given, stored;
@@ -143,19 +146,23 @@ static struct answer pack_answer(struct call *call, const void *response)
 {
 	const void *bare = redacted(call, call->resource, response);
 	struct answer a = { .stored = pb_pack(call->arena, bare) };
-	bool is_hidden = call->resource && call->resource->redact; /* such a resource never shows its secrets */
+	/* such a resource never shows its secrets */
+	bool is_hidden = call->resource && call->resource->redact;
 	a.given = bare == response || is_hidden ? a.stored : pb_pack(call->arena, response);
 	return a;
 }
 
-/* Everything that goes along with the statements. *ret_response: the answer's bytes, absent if response is NULL. */
-static enum status put_all(struct sink *s, const struct change *changes, size_t n, const void *response, struct str *ret_response)
+/* Everything that goes along with the statements. *ret_response: the answer's bytes, absent if
+ * response is NULL. */
+static enum status put_all(struct sink *s, const struct change *changes, size_t n,
+	const void *response, struct str *ret_response)
 {
 	struct answer answer = { .given = { NULL, 0 } };
 	for (size_t i = 0; i < n; i++) {
 		TRY(put_event(s, &changes[i], pack_change(s->call, &changes[i])));
 		if (response && response == changes[i].after)
-			answer.given = answer.stored = changes[i].after_wire; /* absent if something in it is redacted */
+			/* absent if something in it is redacted */
+			answer.given = answer.stored = changes[i].after_wire;
 	}
 	if (response && !answer.given.p)
 		answer = pack_answer(s->call, response);
@@ -183,17 +190,20 @@ bool write_lost_race(const struct db_error *e)
 enum status write_fail(struct call *call, const struct db_error *e)
 {
 	if (e->status == ST_ABORTED && e->constraint && e->constraint[0])
-		return call_fail_reason(call, ST_ABORTED, "CHANGED_MEANWHILE", NULL, "it was changed by somebody else meanwhile; read it and try again");
+		return call_fail_reason(call, ST_ABORTED, "CHANGED_MEANWHILE", NULL,
+			"it was changed by somebody else meanwhile; read it and try again");
 	return call_fail_db(call, e);
 }
 
 /* Whether the primary key that was violated is that of a record which this very batch creates. */
 static bool is_key_of(const struct change *c, struct str table, const struct db_error *e)
 {
-	return !c->before && (str_is(table, c->entity) || (c->resource && c->insert_at == e->statement));
+	return !c->before &&
+	       (str_is(table, c->entity) || (c->resource && c->insert_at == e->statement));
 }
 
-/* A new id cannot be there already, unless it is our own row of a first sending whose answer was lost. */
+/* A new id cannot be there already, unless it is our own row of a first sending whose answer was
+ * lost. */
 static bool was_stored_before(const struct db_error *e, const struct change *changes, size_t n)
 {
 	struct str constraint = str_c(e->constraint);
@@ -209,7 +219,8 @@ static bool was_stored_before(const struct db_error *e, const struct change *cha
 static enum status find_answer(struct call *call, Crm__IdempotencyRow **ret)
 {
 	Crm__IdempotencyRow key = CRM__IDEMPOTENCY_ROW__INIT;
-	struct db_batch *b = db_batch_new(call->service->db, call->arena); /* where the writes go, which a read lane may lag behind */
+	/* where the writes go, which a read lane may lag behind */
+	struct db_batch *b = db_batch_new(call->service->db, call->arena);
 	key.request_id = call->request_id;
 	size_t at = db_batch_add(b, &sql_idempotency_get, call_args(call, &key));
 	db_batch_idempotent(b);
@@ -225,7 +236,8 @@ static bool is_same_request(const struct call *call, const Crm__IdempotencyRow *
 	uint8_t digest[CRYPTO_DIGEST];
 	crypto_digest(call->request_wire, digest);
 	return strcmp(row->method, call->method->path) == 0 &&
-		str_eq(str_n(row->request_digest.data, row->request_digest.len), str_n(digest, sizeof(digest)));
+	       str_eq(str_n(row->request_digest.data, row->request_digest.len),
+		       str_n(digest, sizeof(digest)));
 }
 
 enum status call_replay(struct call *call, bool *ret_replayed)
@@ -235,7 +247,8 @@ enum status call_replay(struct call *call, bool *ret_replayed)
 	if (!call->service->db || !keeps_answer(call) || find_answer(call, &row) != ST_OK)
 		return ST_OK; /* what failed before stands */
 	if (!is_same_request(call, row))
-		return call_fail_reason(call, ST_INVALID_ARGUMENT, "REQUEST_ID_REUSED", "request_id",
+		return call_fail_reason(call, ST_INVALID_ARGUMENT, "REQUEST_ID_REUSED",
+			"request_id",
 			"was used for another request; make a new one for each request");
 	call_error_take(call, NULL, NULL);
 	*ret_replayed = true;
@@ -252,7 +265,8 @@ static void succeed(struct call *call, const void *response, struct str wire, si
 		outbox_wake(call->service->outbox);
 }
 
-enum status call_try_write(struct call *call, struct db_batch *b, const struct change *changes, size_t n, const void *response, struct db_error *ret)
+enum status call_try_write(struct call *call, struct db_batch *b, const struct change *changes,
+	size_t n, const void *response, struct db_error *ret)
 {
 	struct sink s = { .call = call, .batch = b };
 	struct str wire;
@@ -277,14 +291,16 @@ enum status call_try_write(struct call *call, struct db_batch *b, const struct c
 	return st;
 }
 
-enum status call_write(struct call *call, struct db_batch *b, const struct change *changes, size_t n, const void *response)
+enum status call_write(struct call *call, struct db_batch *b, const struct change *changes,
+	size_t n, const void *response)
 {
 	struct db_error e;
 	enum status st = call_try_write(call, b, changes, n, response, &e);
 	return st == ST_OK || e.status == ST_OK ? st : write_fail(call, &e);
 }
 
-enum status call_write_tx(struct call *call, struct db_tx *tx, const struct change *changes, size_t n, const void *response)
+enum status call_write_tx(struct call *call, struct db_tx *tx, const struct change *changes,
+	size_t n, const void *response)
 {
 	struct sink s = { .call = call, .tx = tx };
 	struct str wire;

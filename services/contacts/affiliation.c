@@ -11,10 +11,13 @@ static const struct filter_field fields[] = {
 };
 
 static const struct constraint_message constraints[] = {
-	{ "affiliation_is_unique", "organization_id", "the person is linked to this organization already", 0 },
-	{ "affiliation_one_primary", "primary", "the person has another primary organization: unmark that first", 0 },
+	{ "affiliation_is_unique", "organization_id",
+		"the person is linked to this organization already", 0 },
+	{ "affiliation_one_primary", "primary",
+		"the person has another primary organization: unmark that first", 0 },
 	{ "affiliation_contact_exists", "contact_id", "there is no such contact", ST_NOT_FOUND },
-	{ "affiliation_organization_exists", "organization_id", "there is no such organization", ST_NOT_FOUND },
+	{ "affiliation_organization_exists", "organization_id", "there is no such organization",
+		ST_NOT_FOUND },
 	{ "affiliation_dates_are_ordered", "end_date", "is before start_date", 0 },
 	{ 0 },
 };
@@ -27,8 +30,10 @@ static enum status check(struct call *call, const void *before, void *after)
 		return ST_OK;
 	Crm__Contact *contact;
 	Crm__Organization *organization;
-	TRY(resource_load(call, &contact_resource, f->contact_id, false, "affiliation.contact_id", &contact));
-	TRY(resource_load(call, &organization_resource, f->organization_id, false, "affiliation.organization_id", &organization));
+	TRY(resource_load(
+		call, &contact_resource, f->contact_id, false, "affiliation.contact_id", &contact));
+	TRY(resource_load(call, &organization_resource, f->organization_id, false,
+		"affiliation.organization_id", &organization));
 	f->contact_display_name = contact->display_name;
 	f->organization_name = organization->name;
 	return ST_OK;

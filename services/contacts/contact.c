@@ -26,7 +26,8 @@ static const struct filter_field fields[] = {
 /* A display name that was made from the name follows the name. */
 static void name_display(struct call *call, const Crm__Contact *before, Crm__Contact *after)
 {
-	const bool was_made = before && strcmp(before->display_name, after->display_name) == 0 &&
+	const bool was_made =
+		before && strcmp(before->display_name, after->display_name) == 0 &&
 		strcmp(before->display_name, rules_display_name(call->arena, before)) == 0;
 	if (!*after->display_name || was_made)
 		after->display_name = rules_display_name(call->arena, after);
@@ -36,7 +37,8 @@ static enum status check(struct call *call, const void *before, void *after)
 {
 	Crm__Contact *c = after;
 	if (!rules_has_identity(c))
-		return call_fail(call, ST_INVALID_ARGUMENT, "contact.name", "give a name, a display_name, an e-mail address or a phone number");
+		return call_fail(call, ST_INVALID_ARGUMENT, "contact.name",
+			"give a name, a display_name, an e-mail address or a phone number");
 	TRY(normalise_channels(call, "contact", c->emails, c->n_emails, c->phones, c->n_phones));
 	name_display(call, before, c);
 	return ST_OK;
@@ -51,7 +53,8 @@ static bool same_keys(const char *const *a, size_t n_a, const char *const *b, si
 	return n_a == n_b;
 }
 
-static enum status write_keys(struct call *call, struct db_batch *b, const void *before, const void *after)
+static enum status write_keys(
+	struct call *call, struct db_batch *b, const void *before, const void *after)
 {
 	const char **old = NULL;
 	const size_t n_old = before ? rules_keys(call->arena, before, &old) : 0;
@@ -64,7 +67,8 @@ static enum status write_keys(struct call *call, struct db_batch *b, const void 
 		return ST_OK;
 	const struct db_args args = call_args(call, &keys);
 	if (n_old > 0)
-		(void)db_batch_add(b, &sql_contact_keys_delete, args); /* its place in the batch does not matter */
+		/* its place in the batch does not matter */
+		(void)db_batch_add(b, &sql_contact_keys_delete, args);
 	if (keys.n_keys > 0)
 		(void)db_batch_add(b, &sql_contact_keys_insert, args);
 	return ST_OK;
@@ -105,8 +109,15 @@ enum status export_contacts(struct call *call)
 	const struct db_statement *s = &sql_contact_export;
 	struct filter f;
 	const char *why;
-	if (filter_parse(call->arena, str_c(q->filter), fields, pb_schema_message(call->service->schema, "crm.contacts.v1.Contact"), db_first_param(s), &f, &why) != ST_OK)
+	if (filter_parse(call->arena, str_c(q->filter), fields,
+		    pb_schema_message(call->service->schema, "crm.contacts.v1.Contact"),
+		    db_first_param(s), &f, &why) != ST_OK)
 		return call_fail(call, ST_INVALID_ARGUMENT, "filter", "%s", why);
-	const struct db_page_args page = { .filter = f.sql, .order = "c.id", .limit = INT64_MAX, .n_values = f.n_values, .values = f.values };
-	return db_stream(call->service->db, call->arena, s, call_args(call, q), &page, send_portion, call);
+	const struct db_page_args page = { .filter = f.sql,
+		.order = "c.id",
+		.limit = INT64_MAX,
+		.n_values = f.n_values,
+		.values = f.values };
+	return db_stream(
+		call->service->db, call->arena, s, call_args(call, q), &page, send_portion, call);
 }

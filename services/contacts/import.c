@@ -1,12 +1,17 @@
 /*
- * ImportContacts: rows are taken in portions, each portion in one transaction; if that fails, its rows are tried one by one, so that a bad row costs only itself.
+ * ImportContacts: rows are taken in portions, each portion in one transaction; if that fails, its
+ * rows are tried one by one, so that a bad row costs only itself.
  */
 #include "services/contacts/contacts.h"
 
 #include "base/map.h"
 #include "base/uuid.h"
 
-enum { PORTION = 100, MAX_ROWS = 50000, MAX_REPLY = 7 * 512 * 1024 /* clients take 4 MB unless told otherwise */ };
+enum {
+	PORTION = 100,
+	MAX_ROWS = 50000,
+	MAX_REPLY = 7 * 512 * 1024 /* clients take 4 MB unless told otherwise */
+};
 
 struct row {
 	const Crm__ImportContactsRequest *m;
@@ -17,9 +22,12 @@ struct row {
 struct import {
 	struct call *call;
 	struct arena *whole; /* of the call */
-	struct arena *arena; /* of the portion; meanwhile also call->arena, so that an import takes no more memory than a portion */
+	/* of the portion; meanwhile also call->arena, so that an import takes no more memory than a
+	 * portion */
+	struct arena *arena;
 	char *source;
-	struct map *ids; /* key -> id of what was taken in, of this portion's keys and organization_keys */
+	/* key -> id of what was taken in, of this portion's keys and organization_keys */
+	struct map *ids;
 	struct row *rows;
 	size_t n;
 	struct buf reply; /* ImportContactsResponse.verdicts */
@@ -45,12 +53,14 @@ static void refuse(struct row *r, const char *field, const char *description)
 static enum status begin(struct import *im, const Crm__ImportContactsRequest *first)
 {
 	if (!*first->source)
-		return call_fail(im->call, ST_INVALID_ARGUMENT, "source", "the first message must name the source");
+		return call_fail(im->call, ST_INVALID_ARGUMENT, "source",
+			"the first message must name the source");
 	im->source = arena_strdup(im->whole, first->source);
 	return ST_OK;
 }
 
-static void take(struct import *im, const Crm__ImportContactsRequest *m, const char *field, const char *fault)
+static void take(struct import *im, const Crm__ImportContactsRequest *m, const char *field,
+	const char *fault)
 {
 	struct row *r = &im->rows[im->n++];
 	*r = (struct row){ .m = m };
@@ -83,7 +93,9 @@ static enum status read_portion(struct import *im, bool *ret_more)
 		if (im->n_rows == 0)
 			TRY(begin(im, m));
 		if (im->n_rows >= MAX_ROWS)
-			return call_fail(im->call, ST_RESOURCE_EXHAUSTED, NULL, "an import takes at most %d rows: send the rest in another", MAX_ROWS);
+			return call_fail(im->call, ST_RESOURCE_EXHAUSTED, NULL,
+				"an import takes at most %d rows: send the rest in another",
+				MAX_ROWS);
 		take(im, m, field, fault);
 	}
 	return ST_OK;
@@ -103,15 +115,19 @@ static enum status find_known(struct import *im)
 			q.keys[q.n_keys++] = m->organization_key;
 	}
 	struct db_rows *rows;
-	TRY(db_read(im->call->service->db, im->arena, &sql_import_find, call_args(im->call, &q), &rows));
+	TRY(db_read(im->call->service->db, im->arena, &sql_import_find, call_args(im->call, &q),
+		&rows));
 	for (size_t i = 0; i < db_count(rows); i++)
-		(void)map_set(im->ids, str_c(db_text(rows, i, "key")), arena_strdup(im->arena, db_text(rows, i, "resource_id"))); /* nothing replaced matters */
+		/* nothing replaced matters */
+		(void)map_set(im->ids, str_c(db_text(rows, i, "key")),
+			arena_strdup(im->arena, db_text(rows, i, "resource_id")));
 	return ST_OK;
 }
 
 /* ---- one row ---- */
 
-static void link_organization(struct import *im, const struct row *r, const char *contact_id, const char *organization_id, struct db_batch *b, struct change *ret)
+static void link_organization(struct import *im, const struct row *r, const char *contact_id,
+	const char *organization_id, struct db_batch *b, struct change *ret)
 {
 	Crm__Affiliation *f = pb_new(im->arena, &crm__affiliation__descriptor);
 	f->id = uuid_v7_text(im->arena);
@@ -123,24 +139,32 @@ static void link_organization(struct import *im, const struct row *r, const char
 	f->organization_id = organization_id;
 	f->title = r->m->title;
 	f->primary = true;
-	(void)db_batch_add(b, &sql_affiliation_insert, call_args(im->call, f)); /* no rows are read */
-	*ret = (struct change){ .entity = "affiliation", .verb = "created", .id = f->id, .revision = 1, .after = f };
+	/* no rows are read */
+	(void)db_batch_add(b, &sql_affiliation_insert, call_args(im->call, f));
+	*ret = (struct change){
+		.entity = "affiliation", .verb = "created", .id = f->id, .revision = 1, .after = f
+	};
 }
 
-static enum status add_organization(struct import *im, struct row *r, struct db_batch *b, struct change *changes, size_t *n)
+static enum status add_organization(
+	struct import *im, struct row *r, struct db_batch *b, struct change *changes, size_t *n)
 {
-	TRY(resource_prepare_create(im->call, &organization_resource, r->m->organization, b, &changes[*n]));
+	TRY(resource_prepare_create(
+		im->call, &organization_resource, r->m->organization, b, &changes[*n]));
 	r->verdict.id = changes[(*n)++].id;
 	return ST_OK;
 }
 
-static enum status add_contact(struct import *im, struct row *r, struct db_batch *b, struct change *changes, size_t *n)
+static enum status add_contact(
+	struct import *im, struct row *r, struct db_batch *b, struct change *changes, size_t *n)
 {
 	const char *organization_id = NULL;
 	if (*r->m->organization_key) {
 		organization_id = map_get(im->ids, str_c(r->m->organization_key));
 		if (!organization_id)
-			return call_fail(im->call, ST_INVALID_ARGUMENT, "organization_key", "no organization of this source has the key '%s'; send it before its people", r->m->organization_key);
+			return call_fail(im->call, ST_INVALID_ARGUMENT, "organization_key",
+				"no organization of this source has the key '%s'; send it before its people",
+				r->m->organization_key);
 	}
 	TRY(resource_prepare_create(im->call, &contact_resource, r->m->contact, b, &changes[*n]));
 	r->verdict.id = changes[(*n)++].id;
@@ -149,17 +173,21 @@ static enum status add_contact(struct import *im, struct row *r, struct db_batch
 	return ST_OK;
 }
 
-/* Adds the row's statements; a row that is not valid gets its verdict, and nothing of it stays in the batch. */
-static enum status add_row(struct import *im, struct row *r, struct db_batch *b, struct change *changes, size_t *n)
+/* Adds the row's statements; a row that is not valid gets its verdict, and nothing of it stays in
+ * the batch. */
+static enum status add_row(
+	struct import *im, struct row *r, struct db_batch *b, struct change *changes, size_t *n)
 {
 	const char *known = map_get(im->ids, str_c(r->m->key));
 	if (known) {
 		settle(r, CRM__IMPORT_VERDICT__OUTCOME__OUTCOME_EXISTS, known);
 		return ST_OK;
 	}
-	const bool is_organization = r->m->record_case == CRM__IMPORT_CONTACTS_REQUEST__RECORD_ORGANIZATION;
+	const bool is_organization =
+		r->m->record_case == CRM__IMPORT_CONTACTS_REQUEST__RECORD_ORGANIZATION;
 	const size_t mark = db_batch_count(b), n_mark = *n;
-	const enum status s = is_organization ? add_organization(im, r, b, changes, n) : add_contact(im, r, b, changes, n);
+	const enum status s = is_organization ? add_organization(im, r, b, changes, n)
+					      : add_contact(im, r, b, changes, n);
 	if (s != ST_OK) {
 		db_batch_truncate(b, mark);
 		*n = n_mark;
@@ -175,14 +203,17 @@ static enum status add_row(struct import *im, struct row *r, struct db_batch *b,
 	key.key = r->m->key;
 	key.is_organization = is_organization;
 	key.resource_id = r->verdict.id;
-	(void)db_batch_add(b, &sql_import_key_insert, call_args(im->call, &key)); /* no rows are read */
-	(void)map_set(im->ids, str_c(r->m->key), (void *)(uintptr_t)r->verdict.id); /* later rows may name it; taken back if the write fails */
+	/* no rows are read */
+	(void)db_batch_add(b, &sql_import_key_insert, call_args(im->call, &key));
+	/* later rows may name it; taken back if the write fails */
+	(void)map_set(im->ids, str_c(r->m->key), (void *)(uintptr_t)r->verdict.id);
 	return ST_OK;
 }
 
 /* ---- writing ---- */
 
-static enum status write_rows(struct import *im, struct row *rows, size_t n_rows, struct db_error *ret)
+static enum status write_rows(
+	struct import *im, struct row *rows, size_t n_rows, struct db_error *ret)
 {
 	struct db_batch *b = db_batch_new(im->call->service->db, im->arena);
 	struct change *changes = arena_new_array(im->arena, struct change, 2 * n_rows);
@@ -194,14 +225,16 @@ static enum status write_rows(struct import *im, struct row *rows, size_t n_rows
 	TRY(n > 0 ? call_try_write(im->call, b, changes, n, NULL, ret) : ST_OK);
 	for (size_t i = 0; i < n_rows; i++) {
 		if (!rows[i].is_done)
-			settle(&rows[i], CRM__IMPORT_VERDICT__OUTCOME__OUTCOME_CREATED, rows[i].verdict.id);
+			settle(&rows[i], CRM__IMPORT_VERDICT__OUTCOME__OUTCOME_CREATED,
+				rows[i].verdict.id);
 	}
 	return ST_OK;
 }
 
 static bool is_fault_of_row(enum status s)
 {
-	return s == ST_INVALID_ARGUMENT || s == ST_ALREADY_EXISTS || s == ST_FAILED_PRECONDITION || s == ST_ABORTED || s == ST_NOT_FOUND;
+	return s == ST_INVALID_ARGUMENT || s == ST_ALREADY_EXISTS || s == ST_FAILED_PRECONDITION ||
+	       s == ST_ABORTED || s == ST_NOT_FOUND;
 }
 
 /* What failed as a whole is tried row by row. */
@@ -218,7 +251,8 @@ static enum status write_singly(struct import *im)
 		if (!is_fault_of_row(s))
 			return s;
 		(void)map_del(im->ids, str_c(r->m->key)); /* it was not taken in */
-		refuse(r, NULL, "conflicts with a row that was taken in at the same time: send it again");
+		refuse(r, NULL,
+			"conflicts with a row that was taken in at the same time: send it again");
 	}
 	return ST_OK;
 }
@@ -242,9 +276,12 @@ static void report(struct import *im)
 {
 	for (size_t i = 0; i < im->n; i++) {
 		const struct row *r = &im->rows[i];
-		im->n_created += r->verdict.outcome == CRM__IMPORT_VERDICT__OUTCOME__OUTCOME_CREATED;
-		im->n_existing += r->verdict.outcome == CRM__IMPORT_VERDICT__OUTCOME__OUTCOME_EXISTS;
-		im->n_invalid += r->verdict.outcome == CRM__IMPORT_VERDICT__OUTCOME__OUTCOME_INVALID;
+		im->n_created +=
+			r->verdict.outcome == CRM__IMPORT_VERDICT__OUTCOME__OUTCOME_CREATED;
+		im->n_existing +=
+			r->verdict.outcome == CRM__IMPORT_VERDICT__OUTCOME__OUTCOME_EXISTS;
+		im->n_invalid +=
+			r->verdict.outcome == CRM__IMPORT_VERDICT__OUTCOME__OUTCOME_INVALID;
 		pb_put_message(&im->reply, 1, pb_pack(im->arena, &r->verdict));
 	}
 }
@@ -255,7 +292,9 @@ static enum status take_portion(struct import *im, bool *ret_more)
 	TRY(im->n > 0 ? write_portion(im) : ST_OK);
 	report(im);
 	if (*ret_more && im->reply.n > MAX_REPLY)
-		return call_fail(im->call, ST_RESOURCE_EXHAUSTED, NULL, "the verdicts on %lld rows fill an answer: send fewer rows at once", (long long)im->n_rows);
+		return call_fail(im->call, ST_RESOURCE_EXHAUSTED, NULL,
+			"the verdicts on %lld rows fill an answer: send fewer rows at once",
+			(long long)im->n_rows);
 	return ST_OK;
 }
 
@@ -275,7 +314,8 @@ static enum status import_portion(struct import *im, bool *ret_more)
 	map_done(&ids);
 	im->call->arena = im->whole;
 	if (s != ST_OK) {
-		arena_defer(im->whole, free_arena, im->arena); /* what was said of the failure is there */
+		/* what was said of the failure is there */
+		arena_defer(im->whole, free_arena, im->arena);
 		return s;
 	}
 	im->call->error = NULL; /* what was said of rows is in their verdicts */

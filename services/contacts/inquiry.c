@@ -11,7 +11,8 @@ enum { TRIES = 5 };
 static enum status prepare(struct call *call, Crm__Inquiry *q, Crm__ContactKeys *keys)
 {
 	if (!*q->from_email && !*q->from_phone)
-		return call_fail(call, ST_INVALID_ARGUMENT, "inquiry.from_email", "give from_email or from_phone");
+		return call_fail(call, ST_INVALID_ARGUMENT, "inquiry.from_email",
+			"give from_email or from_phone");
 	keys->keys = arena_new_array(call->arena, const char *, 2);
 	if (*q->from_email)
 		keys->keys[keys->n_keys++] = rules_email_key(call->arena, q->from_email);
@@ -19,7 +20,8 @@ static enum status prepare(struct call *call, Crm__Inquiry *q, Crm__ContactKeys 
 		const char *region = *q->region ? q->region : contacts_settings.default_region;
 		const char *e164, *why;
 		if (phone_to_e164(call->arena, q->from_phone, region, &e164, &why) != ST_OK)
-			return call_fail(call, ST_INVALID_ARGUMENT, "inquiry.from_phone", "%s", why);
+			return call_fail(
+				call, ST_INVALID_ARGUMENT, "inquiry.from_phone", "%s", why);
 		keys->keys[keys->n_keys++] = rules_phone_key(call->arena, e164);
 	}
 	q->id = uuid_v7_text(call->arena);
@@ -33,10 +35,12 @@ static enum status prepare(struct call *call, Crm__Inquiry *q, Crm__ContactKeys 
 }
 
 /* The id of the person with one of the keys, or "". */
-static enum status find_contact(struct call *call, const Crm__ContactKeys *keys, const char **ret_id)
+static enum status find_contact(
+	struct call *call, const Crm__ContactKeys *keys, const char **ret_id)
 {
 	struct db_rows *rows;
-	const enum status s = db_read(call->service->db, call->arena, &sql_inquiry_find_contact, call_args(call, keys), &rows);
+	const enum status s = db_read(call->service->db, call->arena, &sql_inquiry_find_contact,
+		call_args(call, keys), &rows);
 	if (s == ST_OK)
 		*ret_id = db_text(rows, 0, "contact_id");
 	else if (s == ST_NOT_FOUND)
@@ -68,16 +72,19 @@ static Crm__Contact *sender(struct call *call, const Crm__Inquiry *q)
 	return c;
 }
 
-static enum status create_sender(struct call *call, struct db_batch *b, Crm__Inquiry *q, Crm__ContactKeys *keys, struct change *ret)
+static enum status create_sender(struct call *call, struct db_batch *b, Crm__Inquiry *q,
+	Crm__ContactKeys *keys, struct change *ret)
 {
 	Crm__Contact *c = sender(call, q);
 	TRY(resource_prepare_create(call, &contact_resource, c, b, ret));
 	q->contact_id = keys->contact_id = c->id;
-	(void)db_batch_add(b, &sql_inquiry_sender_insert, call_args(call, keys)); /* no rows are read */
+	/* no rows are read */
+	(void)db_batch_add(b, &sql_inquiry_sender_insert, call_args(call, keys));
 	return ST_OK;
 }
 
-static enum status try_submit(struct call *call, Crm__Inquiry *q, Crm__ContactKeys *keys, struct db_error *ret)
+static enum status try_submit(
+	struct call *call, Crm__Inquiry *q, Crm__ContactKeys *keys, struct db_error *ret)
 {
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
 	struct change changes[2];
@@ -86,7 +93,9 @@ static enum status try_submit(struct call *call, Crm__Inquiry *q, Crm__ContactKe
 	if (!*q->contact_id)
 		TRY(create_sender(call, b, q, keys, &changes[n++]));
 	(void)db_batch_add(b, &sql_inquiry_insert, call_args(call, q)); /* no rows are read */
-	changes[n++] = (struct change){ .entity = "inquiry", .verb = "received", .id = q->id, .revision = 1, .after = q };
+	changes[n++] = (struct change){
+		.entity = "inquiry", .verb = "received", .id = q->id, .revision = 1, .after = q
+	};
 	return call_try_write(call, b, changes, n, q, ret);
 }
 
@@ -96,9 +105,11 @@ static enum status reply_stored(struct call *call, const Crm__Inquiry *q)
 	m.channel = q->channel;
 	m.channel_message_id = q->channel_message_id;
 	struct db_rows *rows;
-	const enum status s = db_read(call->service->db, call->arena, &sql_inquiry_by_message, call_args(call, &m), &rows);
+	const enum status s = db_read(call->service->db, call->arena, &sql_inquiry_by_message,
+		call_args(call, &m), &rows);
 	if (s == ST_NOT_FOUND) /* who may not see it does not learn by guessing what it says */
-		return call_fail(call, ST_ALREADY_EXISTS, "inquiry.channel_message_id", "was taken in before, by somebody whose inquiries you may not see");
+		return call_fail(call, ST_ALREADY_EXISTS, "inquiry.channel_message_id",
+			"was taken in before, by somebody whose inquiries you may not see");
 	TRY(s);
 	struct buf wire = buf_new(call->arena, 0);
 	db_row_wire(rows, 0, &wire);
@@ -131,7 +142,8 @@ enum status get_inquiry(struct call *call)
 	Crm__RowKey key = CRM__ROW_KEY__INIT;
 	key.id = q->id;
 	struct db_rows *rows;
-	const enum status s = db_read(call->service->db, call->arena, &sql_inquiry_get, call_args(call, &key), &rows);
+	const enum status s = db_read(
+		call->service->db, call->arena, &sql_inquiry_get, call_args(call, &key), &rows);
 	if (s == ST_NOT_FOUND)
 		return call_fail(call, s, "id", "there is no inquiry '%s'", q->id);
 	TRY(s);
@@ -162,13 +174,15 @@ enum status list_inquiries(struct call *call)
 	return page_reply(call, &page);
 }
 
-enum status answer_inquiries(struct call *call, struct db_batch *b, const char *contact_id, const Google__Protobuf__Timestamp *time, struct change *changes, size_t *n_changes)
+enum status answer_inquiries(struct call *call, struct db_batch *b, const char *contact_id,
+	const Google__Protobuf__Timestamp *time, struct change *changes, size_t *n_changes)
 {
 	Crm__InquiryAnswer answer = CRM__INQUIRY_ANSWER__INIT;
 	answer.contact_id = contact_id;
 	answer.time = pb_dup(call->arena, time);
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_inquiry_unanswered, call_args(call, &answer), &rows));
+	TRY(db_read(call->service->db, call->arena, &sql_inquiry_unanswered,
+		call_args(call, &answer), &rows));
 	for (size_t i = 0; i < db_count(rows) && i < ANSWERS_MAX; i++) {
 		Crm__Inquiry *before, *after;
 		TRY(db_row_message(call->arena, rows, i, &before));
@@ -176,8 +190,14 @@ enum status answer_inquiries(struct call *call, struct db_batch *b, const char *
 		after->state = CRM__INQUIRY__STATE__STATE_ANSWERED;
 		after->first_response_time = answer.time;
 		answer.id = before->id;
-		(void)db_batch_add(b, &sql_inquiry_answer, call_args(call, &answer)); /* no rows are read */
-		changes[(*n_changes)++] = (struct change){ .entity = "inquiry", .verb = "answered", .id = after->id, .revision = 2, .before = before, .after = after };
+		/* no rows are read */
+		(void)db_batch_add(b, &sql_inquiry_answer, call_args(call, &answer));
+		changes[(*n_changes)++] = (struct change){ .entity = "inquiry",
+			.verb = "answered",
+			.id = after->id,
+			.revision = 2,
+			.before = before,
+			.after = after };
 	}
 	return ST_OK;
 }

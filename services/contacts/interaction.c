@@ -7,12 +7,15 @@
 static enum status check_parties(struct call *call, const Crm__Interaction *i)
 {
 	if (!*i->contact_id && !*i->organization_id)
-		return call_fail(call, ST_INVALID_ARGUMENT, "interaction.contact_id", "give contact_id or organization_id");
+		return call_fail(call, ST_INVALID_ARGUMENT, "interaction.contact_id",
+			"give contact_id or organization_id");
 	void *found;
 	if (*i->contact_id)
-		TRY(resource_load(call, &contact_resource, i->contact_id, false, "interaction.contact_id", &found));
+		TRY(resource_load(call, &contact_resource, i->contact_id, false,
+			"interaction.contact_id", &found));
 	if (*i->organization_id)
-		TRY(resource_load(call, &organization_resource, i->organization_id, false, "interaction.organization_id", &found));
+		TRY(resource_load(call, &organization_resource, i->organization_id, false,
+			"interaction.organization_id", &found));
 	return ST_OK;
 }
 
@@ -23,7 +26,8 @@ static enum status reply_logged(struct call *call, const Crm__Interaction *i)
 	m.channel = i->channel;
 	m.channel_message_id = i->channel_message_id;
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_interaction_by_message, call_args(call, &m), &rows));
+	TRY(db_read(call->service->db, call->arena, &sql_interaction_by_message,
+		call_args(call, &m), &rows));
 	Crm__Interaction *stored;
 	TRY(db_row_message(call->arena, rows, 0, &stored));
 	TRY(check_parties(call, stored)); /* what the caller may not see is not shown */
@@ -44,7 +48,9 @@ enum status log_interaction(struct call *call)
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
 	(void)db_batch_add(b, &sql_interaction_insert, call_args(call, i)); /* no rows are read */
 	struct change *changes = arena_new_array(call->arena, struct change, 1 + ANSWERS_MAX);
-	changes[0] = (struct change){ .entity = "interaction", .verb = "logged", .id = i->id, .revision = 1, .after = i };
+	changes[0] = (struct change){
+		.entity = "interaction", .verb = "logged", .id = i->id, .revision = 1, .after = i
+	};
 	size_t n = 1;
 	if (i->direction == CRM__INTERACTION__DIRECTION__DIRECTION_OUTBOUND && *i->contact_id)
 		TRY(answer_inquiries(call, b, i->contact_id, i->occur_time, changes, &n));
@@ -66,14 +72,18 @@ enum status list_timeline(struct call *call)
 {
 	const Crm__ListTimelineRequest *q = call->request;
 	if (!*q->contact_id == !*q->organization_id)
-		return call_fail(call, ST_INVALID_ARGUMENT, "contact_id", "give exactly one of contact_id and organization_id");
+		return call_fail(call, ST_INVALID_ARGUMENT, "contact_id",
+			"give exactly one of contact_id and organization_id");
 	void *found;
 	if (*q->contact_id)
-		TRY(resource_load(call, &contact_resource, q->contact_id, true, "contact_id", &found));
+		TRY(resource_load(
+			call, &contact_resource, q->contact_id, true, "contact_id", &found));
 	else
-		TRY(resource_load(call, &organization_resource, q->organization_id, true, "organization_id", &found));
+		TRY(resource_load(call, &organization_resource, q->organization_id, true,
+			"organization_id", &found));
 	const struct page_spec page = {
-		.statement = *q->contact_id ? &sql_timeline_of_contact : &sql_timeline_of_organization,
+		.statement =
+			*q->contact_id ? &sql_timeline_of_contact : &sql_timeline_of_organization,
 		.fields = timeline_fields,
 		.default_order = "time desc",
 		.list_field = "entries",

@@ -6,11 +6,14 @@ extern const char crm_contacts_pb[], crm_contacts_pb_end[];
 struct contacts_settings contacts_settings;
 
 static const struct config_item config[] = {
-	{ "default_region", CONFIG_STR, offsetof(struct contacts_settings, default_region), "CZ", 2, 2, NULL,
-		"country whose dialling rules apply to phone numbers without '+'" },
+	{ "default_region", CONFIG_STR, offsetof(struct contacts_settings, default_region), "CZ", 2,
+		2, NULL, "country whose dialling rules apply to phone numbers without '+'" },
 };
 
-static const ProtobufCServiceDescriptor *const apis[] = { &crm__contacts_service__descriptor, NULL };
+static const ProtobufCServiceDescriptor *const apis[] = {
+	&crm__contacts_service__descriptor,
+	NULL,
+};
 
 /* Types that only SQL uses. */
 static const ProtobufCMessageDescriptor *const types[] = {

@@ -1,4 +1,5 @@
-/* Every RPC of the contacts service and what serves it. Permissions, rules and events are declared in proto/crm/contacts/v1. */
+/* Every RPC of the contacts service and what serves it. Permissions, rules and events are declared
+ * in proto/crm/contacts/v1. */
 #include "services/contacts/contacts.h"
 
 const struct method_entry contacts_methods[] = {

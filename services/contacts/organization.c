@@ -21,24 +21,29 @@ static const struct filter_field fields[] = {
 };
 
 static const struct constraint_message constraints[] = {
-	{ "organization_parent_exists", "parent_id", "there is no such organization", ST_NOT_FOUND },
-	{ "organization_tree_has_no_circle", "parent_id", "would make the organization stand above itself", ST_FAILED_PRECONDITION },
+	{ "organization_parent_exists", "parent_id", "there is no such organization",
+		ST_NOT_FOUND },
+	{ "organization_tree_has_no_circle", "parent_id",
+		"would make the organization stand above itself", ST_FAILED_PRECONDITION },
 	{ 0 },
 };
 
 /* A parent must be one that the caller may see; one that stays as it was need not be. */
-static enum status check_parent(struct call *call, const Crm__Organization *before, const Crm__Organization *after)
+static enum status check_parent(
+	struct call *call, const Crm__Organization *before, const Crm__Organization *after)
 {
 	if (!*after->parent_id || (before && strcmp(before->parent_id, after->parent_id) == 0))
 		return ST_OK;
 	Crm__Organization *parent;
-	return resource_load(call, &organization_resource, after->parent_id, false, "organization.parent_id", &parent);
+	return resource_load(call, &organization_resource, after->parent_id, false,
+		"organization.parent_id", &parent);
 }
 
 static enum status check(struct call *call, const void *before, void *after)
 {
 	Crm__Organization *o = after;
-	TRY(normalise_channels(call, "organization", o->emails, o->n_emails, o->phones, o->n_phones));
+	TRY(normalise_channels(
+		call, "organization", o->emails, o->n_emails, o->phones, o->n_phones));
 	return check_parent(call, before, o);
 }
 

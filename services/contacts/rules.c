@@ -38,7 +38,7 @@ bool rules_has_identity(const Crm__Contact *c)
 {
 	const Crm__PersonName *n = c->name;
 	return is_set(c->display_name) || c->n_emails > 0 || c->n_phones > 0 ||
-		(n && (is_set(n->given) || is_set(n->middle) || is_set(n->family)));
+	       (n && (is_set(n->given) || is_set(n->middle) || is_set(n->family)));
 }
 
 char *rules_email_key(struct arena *a, const char *address)

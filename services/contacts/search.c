@@ -29,7 +29,8 @@ static char *digits_of(struct arena *a, const char *s)
 	return arena_strdup(a, buf_cstr(&b));
 }
 
-static void prepare_phone(struct call *call, const Crm__SearchContactsRequest *q, const char *text, Crm__ContactSearch *s)
+static void prepare_phone(struct call *call, const Crm__SearchContactsRequest *q, const char *text,
+	Crm__ContactSearch *s)
 {
 	const char *region = *q->region ? q->region : contacts_settings.default_region;
 	const char *e164, *why;
@@ -43,7 +44,8 @@ enum status search_contacts(struct call *call)
 	const Crm__SearchContactsRequest *q = call->request;
 	const char *text = str_dup(call->arena, str_trim(str_c(q->query)));
 	if (utf8_count(str_c(text)) < 2)
-		return call_fail(call, ST_INVALID_ARGUMENT, "query", "must have at least two characters besides spaces");
+		return call_fail(call, ST_INVALID_ARGUMENT, "query",
+			"must have at least two characters besides spaces");
 	Crm__ContactSearch s = CRM__CONTACT_SEARCH__INIT;
 	s.query = text;
 	s.page_size = q->page_size ? q->page_size : 20;
@@ -54,7 +56,8 @@ enum status search_contacts(struct call *call)
 	else if (looks_like_phone(text))
 		prepare_phone(call, q, text, &s);
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_contact_search, call_args(call, &s), &rows));
+	TRY(db_read(
+		call->service->db, call->arena, &sql_contact_search, call_args(call, &s), &rows));
 	struct buf reply = buf_new(call->arena, 0);
 	for (size_t i = 0; i < db_count(rows); i++) {
 		struct buf row = buf_new(call->arena, 0);

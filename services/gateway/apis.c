@@ -1,6 +1,7 @@
 /*
- * The APIs: what methods there are behind the gateway, learnt by server reflection from the upstreams. The proxy asks it whether a method is unary and public; our own reflection
- * service answers from it for all services.
+ * The APIs: what methods there are behind the gateway, learnt by server reflection from the
+ * upstreams. The proxy asks it whether a method is unary and public; our own reflection service
+ * answers from it for all services.
  */
 #include "services/gateway/gateway.h"
 
@@ -20,7 +21,8 @@ static const int64_t ASK_US = 5 * 1000000LL;
 
 struct apis {
 	_Atomic(struct pb_schema *) schema;
-	struct pb_schema *kept[KEPT]; /* the present one and those before it: other threads may still be looking */
+	/* the present one and those before it: other threads may still be looking */
+	struct pb_schema *kept[KEPT];
 	struct str own;
 	uint64_t digest;
 };
@@ -34,7 +36,8 @@ struct file_set {
 struct apis *apis_new(struct service *s)
 {
 	struct apis *c = mem_zalloc(sizeof(*c));
-	c->own = str_n(s->def->descriptors, (size_t)(s->def->descriptors_end - s->def->descriptors));
+	c->own =
+		str_n(s->def->descriptors, (size_t)(s->def->descriptors_end - s->def->descriptors));
 	return c;
 }
 
@@ -109,7 +112,8 @@ static void unref(void *bytes)
 	rpc_bytes_unref(bytes);
 }
 
-static enum status ask(struct rpc_stream *s, struct arena *a, const struct upstream *u, request *q, response **ret)
+static enum status ask(
+	struct rpc_stream *s, struct arena *a, const struct upstream *u, request *q, response **ret)
 {
 	struct rpc_bytes *message = rpc_bytes_of(pb_pack(a, q)), *answer;
 	const enum status sent = rpc_stream_send(s, message);
@@ -121,34 +125,45 @@ static enum status ask(struct rpc_stream *s, struct arena *a, const struct upstr
 	arena_defer(a, unref, answer);
 	const struct str wire = rpc_flat(a, answer);
 	struct pb_violations v;
-	TRY(pb_validate(a, pb_schema_message(u->service->schema, "grpc.reflection.v1.ServerReflectionResponse"), wire, PB_VALIDATE_WIRE, &v));
-	return pb_unpack(a, &grpc__reflection__v1__server_reflection_response__descriptor, wire, ret);
+	TRY(pb_validate(a,
+		pb_schema_message(
+			u->service->schema, "grpc.reflection.v1.ServerReflectionResponse"),
+		wire, PB_VALIDATE_WIRE, &v));
+	return pb_unpack(
+		a, &grpc__reflection__v1__server_reflection_response__descriptor, wire, ret);
 }
 
-static enum status ask_file(struct rpc_stream *s, struct arena *a, const struct upstream *u, const char *symbol, struct file_set *f)
+static enum status ask_file(struct rpc_stream *s, struct arena *a, const struct upstream *u,
+	const char *symbol, struct file_set *f)
 {
 	request q = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
 	response *r;
-	q.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL;
+	q.message_request_case =
+		GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL;
 	q.file_containing_symbol = symbol;
 	TRY(ask(s, a, u, &q, &r));
-	if (r->message_response_case != GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE)
+	if (r->message_response_case !=
+		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE)
 		return ST_NOT_FOUND;
 	for (size_t i = 0; i < r->file_descriptor_response->n_file_descriptor_proto; i++) {
-		const ProtobufCBinaryData *file = &r->file_descriptor_response->file_descriptor_proto[i];
+		const ProtobufCBinaryData *file =
+			&r->file_descriptor_response->file_descriptor_proto[i];
 		add_file(f, str_n(file->data, file->len));
 	}
 	return ST_OK;
 }
 
-static enum status ask_all(struct rpc_stream *s, struct arena *a, const struct upstream *u, struct file_set *f)
+static enum status ask_all(
+	struct rpc_stream *s, struct arena *a, const struct upstream *u, struct file_set *f)
 {
 	request q = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
 	response *r;
-	q.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES;
+	q.message_request_case =
+		GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES;
 	q.list_services = "";
 	TRY(ask(s, a, u, &q, &r));
-	if (r->message_response_case != GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE)
+	if (r->message_response_case !=
+		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE)
 		return ST_NOT_FOUND;
 	for (size_t i = 0; i < r->list_services_response->n_service; i++) {
 		const char *name = r->list_services_response->service[i]->name;

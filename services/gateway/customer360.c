@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "kit/client.h"
 
-static const int64_t DEFAULT_US = 5 * 1000000LL;
+static const int64_t DEFAULT_US = 5 * 1000000LL, MAX_US = 30 * 1000000LL;
 enum { MARGIN_PERCENT = 10, TIMELINE_SIZE = 50 };
 
 /* One part of the answer: a call to a service. */
@@ -16,7 +16,8 @@ struct part {
 	void *answer; /* NULL unless status is OK */
 	enum status status;
 	const char *why;
-	int64_t deadline; /* before the call's own, so that there is time to answer with what came */
+	/* before the call's own, so that there is time to answer with what came */
+	int64_t deadline;
 };
 
 static void fetch(void *arg)
@@ -40,7 +41,8 @@ static Crm__Section *section_of(struct call *call, const struct part *p)
 	if (p->status == ST_OK)
 		return s;
 	const bool is_denied = p->status == ST_PERMISSION_DENIED || p->status == ST_NOT_FOUND;
-	s->state = is_denied ? CRM__SECTION__STATE__STATE_DENIED : CRM__SECTION__STATE__STATE_UNREACHABLE;
+	s->state = is_denied ? CRM__SECTION__STATE__STATE_DENIED
+			     : CRM__SECTION__STATE__STATE_UNREACHABLE;
 	s->message = p->why && *p->why ? p->why : "did not answer in time";
 	return s;
 }
@@ -58,10 +60,12 @@ static enum status check_contact(struct call *call, const struct part *contact)
 	}
 }
 
-static int64_t parts_deadline(void)
+/* A caller who set no deadline does not wait long for a service that hangs. */
+static int64_t parts_deadline(const struct call *call)
 {
-	const int64_t now = clock_mono_us(), end = fiber_deadline(fiber_self());
-	const int64_t left = end == CLOCK_NEVER || end - now > DEFAULT_US * 6 ? DEFAULT_US : end - now;
+	const int64_t now = clock_mono_us(), asked = rpc_deadline(call->rpc);
+	int64_t left = asked == CLOCK_NEVER ? DEFAULT_US : asked - now;
+	left = left < MAX_US ? left : MAX_US;
 	return now + left - left * MARGIN_PERCENT / 100;
 }
 
@@ -90,7 +94,8 @@ static enum status check_rate(struct call *call)
 {
 	struct gateway *g = gateway_of(call->service);
 	int64_t retry_ms;
-	if (limits_take(g->by_address, str_c(call->address), &retry_ms) && limits_take_principal(g->by_principal, call->principal, &retry_ms))
+	if (limits_take(g->by_address, str_c(call->address), &retry_ms) &&
+		limits_take_principal(g->by_principal, call->principal, &retry_ms))
 		return ST_OK;
 	return call_fail_retry(call, ST_RESOURCE_EXHAUSTED, retry_ms, "too many calls; slow down");
 }
@@ -99,24 +104,31 @@ enum status get_customer360(struct call *call)
 {
 	const Crm__GetCustomer360Request *q = call->request;
 	TRY(check_rate(call));
-	const int64_t deadline = parts_deadline();
+	const int64_t deadline = parts_deadline(call);
 
 	Crm__GetContactRequest get = CRM__GET_CONTACT_REQUEST__INIT;
 	get.id = q->contact_id;
 	Crm__ListAffiliationsRequest list = CRM__LIST_AFFILIATIONS_REQUEST__INIT;
-	list.filter = arena_printf(call->arena, "contact_id = \"%s\"", q->contact_id); /* a UUID: the field's rule says so */
+	/* a UUID: the field's rule says so */
+	list.filter = arena_printf(call->arena, "contact_id = \"%s\"", q->contact_id);
 	list.page_size = 100;
 	Crm__ListTimelineRequest history = CRM__LIST_TIMELINE_REQUEST__INIT;
 	history.contact_id = q->contact_id;
 	history.page_size = q->timeline_size ? q->timeline_size : TIMELINE_SIZE;
 
 	struct contact_and_owner both = {
-		.contact = { call, "contact", "crm.contacts.v1", "/crm.contacts.v1.ContactsService/GetContact", &get, &crm__contact__descriptor, .deadline = deadline },
-		.owner = { call, "owner", "crm.identity.v1", "/crm.identity.v1.IdentityService/GetUser", NULL, &crm__user__descriptor, .deadline = deadline },
+		.contact = { call, "contact", "crm.contacts.v1",
+			"/crm.contacts.v1.ContactsService/GetContact", &get,
+			&crm__contact__descriptor, .deadline = deadline },
+		.owner = { call, "owner", "crm.identity.v1",
+			"/crm.identity.v1.IdentityService/GetUser", NULL, &crm__user__descriptor,
+			.deadline = deadline },
 	};
-	struct part affiliations = { call, "affiliations", "crm.contacts.v1", "/crm.contacts.v1.ContactsService/ListAffiliations", &list,
+	struct part affiliations = { call, "affiliations", "crm.contacts.v1",
+		"/crm.contacts.v1.ContactsService/ListAffiliations", &list,
 		&crm__list_affiliations_response__descriptor, .deadline = deadline };
-	struct part timeline = { call, "timeline", "crm.contacts.v1", "/crm.contacts.v1.ContactsService/ListTimeline", &history,
+	struct part timeline = { call, "timeline", "crm.contacts.v1",
+		"/crm.contacts.v1.ContactsService/ListTimeline", &history,
 		&crm__list_timeline_response__descriptor, .deadline = deadline };
 	struct group g;
 	group_init(&g);
@@ -127,7 +139,9 @@ enum status get_customer360(struct call *call)
 	TRY(check_contact(call, &both.contact));
 
 	Crm__Customer360 r = CRM__CUSTOMER360__INIT;
-	Crm__Section *sections[] = { section_of(call, &both.contact), section_of(call, &affiliations), section_of(call, &timeline), section_of(call, &both.owner) };
+	Crm__Section *sections[] = { section_of(call, &both.contact),
+		section_of(call, &affiliations), section_of(call, &timeline),
+		section_of(call, &both.owner) };
 	r.sections = sections;
 	r.n_sections = sizeof(sections) / sizeof(sections[0]);
 	r.contact = both.contact.status == ST_OK ? both.contact.answer : NULL;

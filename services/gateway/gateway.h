@@ -1,5 +1,6 @@
 /*
- * gateway: the stateless edge. It serves a few methods of its own (methods.c) and forwards all others by gRPC service name.
+ * gateway: the stateless edge. It serves a few methods of its own (methods.c) and forwards all
+ * others by gRPC service name.
  * Threads: the loop's fibers, except gateway_is_unary (any).
  */
 #pragma once
@@ -9,7 +10,8 @@
 
 struct gateway_settings {
 	const char *upstreams; /* "crm.contacts.v1=host:port,…" */
-	int64_t principal_rate, principal_burst, address_rate, address_burst; /* calls a second; 0: no limit */
+	/* calls a second; 0: no limit */
+	int64_t principal_rate, principal_burst, address_rate, address_burst;
 	int64_t stream_deadline_ms;
 	int64_t max_message;
 };
@@ -47,7 +49,8 @@ enum status upstreams_start(struct service *s) MUST_CHECK;
 void upstreams_stop(struct service *s);
 /* The upstream that serves "/package.Service/Method" or "package.Service"; NULL if none does. */
 const struct upstream *upstream_of(const struct gateway *g, struct str name);
-struct rpc_channel *upstream_channel(const struct service *s, const char *package); /* NULL if it is not configured */
+/* NULL if it is not configured */
+struct rpc_channel *upstream_channel(const struct service *s, const char *package);
 
 /* ---- apis.c: the descriptors of all upstreams and our own as one schema ---- */
 
@@ -71,7 +74,8 @@ bool limits_take_principal(struct limits *l, const struct principal *p, int64_t 
 /* ---- meters.c: counting forwarded calls; lives as long as the service ---- */
 
 struct meters *meters_new(struct service *s);
-void meters_count(struct meters *m, const char *method, enum status status, int64_t us); /* method: NULL if no upstream is known to have it */
+/* method: NULL if no upstream is known to have it */
+void meters_count(struct meters *m, const char *method, enum status status, int64_t us);
 
 /* ---- proxy.c ---- */
 

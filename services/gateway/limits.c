@@ -1,6 +1,7 @@
 /*
- * Rate limits by the generic cell rate algorithm (ITU-T I.371): per key one number, the time at which its bucket would be empty again. A key whose time has passed is the
- * same as no key, so old ones are simply dropped when the table is full.
+ * Rate limits by the generic cell rate algorithm (ITU-T I.371): per key one number, the time at
+ * which its bucket would be empty again. A key whose time has passed is the same as no key, so old
+ * ones are simply dropped when the table is full.
  */
 #include "services/gateway/gateway.h"
 

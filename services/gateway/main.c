@@ -16,8 +16,10 @@ static enum status start(struct service *s)
 {
 	struct gateway *g = arena_zalloc(s->arena, sizeof(*g));
 	s->state = g;
-	g->by_principal = limits_new(gateway_settings.principal_rate, gateway_settings.principal_burst, MAX_KEYS);
-	g->by_address = limits_new(gateway_settings.address_rate, gateway_settings.address_burst, MAX_KEYS);
+	g->by_principal = limits_new(
+		gateway_settings.principal_rate, gateway_settings.principal_burst, MAX_KEYS);
+	g->by_address =
+		limits_new(gateway_settings.address_rate, gateway_settings.address_burst, MAX_KEYS);
 	g->apis = apis_new(s);
 	g->meters = meters_new(s);
 	return upstreams_start(s);
@@ -35,7 +37,8 @@ static void stop(struct service *s)
 	s->state = NULL;
 }
 
-/* As a whole the gateway serves while any upstream does; each service name has the health of its own. */
+/* As a whole the gateway serves while any upstream does; each service name has the health of its
+ * own. */
 static bool is_healthy(struct service *s)
 {
 	const struct gateway *g = gateway_of(s);
@@ -61,13 +64,20 @@ static const struct pb_schema *merged_schema(struct service *s)
 int main(int argc, char **argv)
 {
 	const struct config_item config[] = {
-		{ "upstreams", CONFIG_STR, SETTING(upstreams), NULL, 1, 10000, NULL, "who serves what: \"crm.contacts.v1=host:port,crm.identity.v1=host:port\"" },
-		{ "principal_rate", CONFIG_INT, SETTING(principal_rate), "1000", 0, MAX_RATE, NULL, "calls a second of one user or API key; 0: no limit" },
-		{ "principal_burst", CONFIG_INT, SETTING(principal_burst), "2000", 1, MAX_RATE, NULL, "calls that one user may make at once" },
-		{ "address_rate", CONFIG_INT, SETTING(address_rate), "5000", 0, MAX_RATE, NULL, "calls a second from one network address; 0: no limit" },
-		{ "address_burst", CONFIG_INT, SETTING(address_burst), "10000", 1, MAX_RATE, NULL, "calls that one address may make at once" },
-		{ "stream_deadline", CONFIG_DURATION, SETTING(stream_deadline_ms), "1h", SECOND, DAY, NULL, "deadline of streams whose client sets none" },
-		{ "upstream_max_message", CONFIG_SIZE, SETTING(max_message), "64M", 1024, 1024 * 1024 * 1024, NULL, "largest message taken from a service" },
+		{ "upstreams", CONFIG_STR, SETTING(upstreams), NULL, 1, 10000, NULL,
+			"who serves what: \"crm.contacts.v1=host:port,crm.identity.v1=host:port\"" },
+		{ "principal_rate", CONFIG_INT, SETTING(principal_rate), "1000", 0, MAX_RATE, NULL,
+			"calls a second of one user or API key; 0: no limit" },
+		{ "principal_burst", CONFIG_INT, SETTING(principal_burst), "2000", 1, MAX_RATE,
+			NULL, "calls that one user may make at once" },
+		{ "address_rate", CONFIG_INT, SETTING(address_rate), "5000", 0, MAX_RATE, NULL,
+			"calls a second from one network address; 0: no limit" },
+		{ "address_burst", CONFIG_INT, SETTING(address_burst), "10000", 1, MAX_RATE, NULL,
+			"calls that one address may make at once" },
+		{ "stream_deadline", CONFIG_DURATION, SETTING(stream_deadline_ms), "1h", SECOND,
+			DAY, NULL, "deadline of streams whose client sets none" },
+		{ "upstream_max_message", CONFIG_SIZE, SETTING(max_message), "64M", 1024,
+			1024 * 1024 * 1024, NULL, "largest message taken from a service" },
 	};
 	const struct service_def def = {
 		.name = "gateway",

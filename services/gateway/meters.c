@@ -1,6 +1,7 @@
 /*
- * What forwarded calls are counted by: the metrics that every service has of its own methods, so that one question of the monitoring covers both. A method that no upstream is known to
- * have is counted as "other": clients must not be able to make metrics.
+ * What forwarded calls are counted by: the metrics that every service has of its own methods, so
+ * that one question of the monitoring covers both. A method that no upstream is known to have is
+ * counted as "other": clients must not be able to make metrics.
  */
 #include "services/gateway/gateway.h"
 
@@ -39,7 +40,9 @@ static struct meter *meter_of(struct meters *m, const char *method)
 	if (found)
 		return found;
 	found = arena_zalloc(s->arena, sizeof(*found));
-	found->seconds = metrics_histogram(s->metrics, "crm_call_seconds", "Time from a call's arrival to its answer.", arena_printf(s->arena, "method=\"%s\"", method));
+	found->seconds = metrics_histogram(s->metrics, "crm_call_seconds",
+		"Time from a call's arrival to its answer.",
+		arena_printf(s->arena, "method=\"%s\"", method));
 	(void)map_set(&m->by_method, str_c(method), found); /* there was none */
 	return found;
 }
@@ -48,10 +51,12 @@ void meters_count(struct meters *m, const char *method, enum status status, int6
 {
 	struct service *s = m->service;
 	struct meter *meter = meter_of(m, method ? method : "other");
-	const enum status code = (unsigned)status < CODES ? status : ST_UNKNOWN; /* it is what an upstream sent */
+	/* it is what an upstream sent */
+	const enum status code = (unsigned)status < CODES ? status : ST_UNKNOWN;
 	if (!meter->calls[code])
 		meter->calls[code] = metrics_counter(s->metrics, "crm_calls_total", "Calls served.",
-			arena_printf(s->arena, "method=\"%s\",code=\"%s\"", method ? method : "other", status_name(code)));
+			arena_printf(s->arena, "method=\"%s\",code=\"%s\"",
+				method ? method : "other", status_name(code)));
 	counter_add(meter->calls[code], 1);
 	histogram_observe_us(meter->seconds, us);
 }

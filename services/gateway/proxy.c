@@ -1,8 +1,10 @@
 /*
- * Forwarding: unary calls as raw bytes in one batch a side, everything else by a pump of two fibers. A call through the gateway behaves as a direct one: metadata, trailers, status
- * details, deadline, cancellation, half-close.
+ * Forwarding: unary calls as raw bytes in one batch a side, everything else by a pump of two
+ * fibers. A call through the gateway behaves as a direct one: metadata, trailers, status details,
+ * deadline, cancellation, half-close.
  *
- * The gateway is no trust boundary - every service verifies the token itself - but it turns away what cannot succeed, before it costs a service anything.
+ * The gateway is no trust boundary - every service verifies the token itself - but it turns away
+ * what cannot succeed, before it costs a service anything.
  */
 #include "services/gateway/gateway.h"
 
@@ -31,22 +33,31 @@ struct forward {
 static void finish(struct forward *f, const struct rpc_outcome *o)
 {
 	f->outcome = *o;
-	f->outcome.message = o->message ? str_dup(f->arena, str_c(o->message)) : NULL; /* the stream's words end with it */
+	/* the stream's words end with it */
+	f->outcome.message = o->message ? str_dup(f->arena, str_c(o->message)) : NULL;
 	rpc_finish(f->rpc, o);
 }
 
 /* The gateway's own word. */
-static void refuse(struct forward *f, enum status s, const char *reason, int64_t retry_ms, const char *message)
+static void refuse(
+	struct forward *f, enum status s, const char *reason, int64_t retry_ms, const char *message)
 {
-	const struct error_details d = { .status = s, .message = message, .reason = reason, .domain = "gateway.crm", .retry_ms = retry_ms };
-	finish(f, &(struct rpc_outcome){ .status = s, .message = message, .details = error_details_pack(f->arena, &d) });
+	const struct error_details d = { .status = s,
+		.message = message,
+		.reason = reason,
+		.domain = "gateway.crm",
+		.retry_ms = retry_ms };
+	finish(f, &(struct rpc_outcome){ .status = s,
+			  .message = message,
+			  .details = error_details_pack(f->arena, &d) });
 }
 
 /* What the upstream said; where it said nothing because it could not be reached, we do. */
 static void finish_as(struct forward *f, const struct rpc_outcome *o)
 {
 	if (o->status == ST_UNAVAILABLE && o->details.n == 0)
-		refuse(f, ST_UNAVAILABLE, "UPSTREAM_UNAVAILABLE", RETRY_MS, "the service is not available at the moment; try again");
+		refuse(f, ST_UNAVAILABLE, "UPSTREAM_UNAVAILABLE", RETRY_MS,
+			"the service is not available at the moment; try again");
 	else
 		finish(f, o);
 }
@@ -55,7 +66,8 @@ static void finish_as(struct forward *f, const struct rpc_outcome *o)
 
 static bool is_ours(const char *key)
 {
-	static const char *const KEYS[] = { "x-forwarded-for", "x-forwarded-user-agent", "x-request-id", "traceparent", "user-agent" };
+	static const char *const KEYS[] = { "x-forwarded-for", "x-forwarded-user-agent",
+		"x-request-id", "traceparent", "user-agent" };
 	for (size_t i = 0; i < sizeof(KEYS) / sizeof(KEYS[0]); i++) {
 		if (strcmp(key, KEYS[i]) == 0)
 			return true;
@@ -110,7 +122,8 @@ static bool check_token(struct forward *f)
 		s = auth_check(f->service->auth, f->arena, token, &f->principal, &why);
 	if (s == ST_OK || is_public || (!token.p && !f->method))
 		return true;
-	refuse(f, s, token.p ? "TOKEN_NOT_GOOD" : "TOKEN_MISSING", s == ST_UNAVAILABLE ? RETRY_MS : 0, why);
+	refuse(f, s, token.p ? "TOKEN_NOT_GOOD" : "TOKEN_MISSING",
+		s == ST_UNAVAILABLE ? RETRY_MS : 0, why);
 	return false;
 }
 
@@ -128,15 +141,18 @@ static bool admit(struct forward *f)
 		return refuse_rate(f, retry_ms);
 	if (!check_token(f))
 		return false;
-	return !f->principal || limits_take_principal(g->by_principal, f->principal, &retry_ms) || refuse_rate(f, retry_ms);
+	return !f->principal || limits_take_principal(g->by_principal, f->principal, &retry_ms) ||
+	       refuse_rate(f, retry_ms);
 }
 
 static void set_deadline(const struct forward *f)
 {
 	if (rpc_deadline(f->rpc) != CLOCK_NEVER)
 		return;
-	const bool is_stream = !f->method || f->method->client_streaming || f->method->server_streaming;
-	const int64_t ms = is_stream ? gateway_settings.stream_deadline_ms : f->service->settings.default_deadline_ms;
+	const bool is_stream =
+		!f->method || f->method->client_streaming || f->method->server_streaming;
+	const int64_t ms = is_stream ? gateway_settings.stream_deadline_ms
+				     : f->service->settings.default_deadline_ms;
 	fiber_set_deadline(fiber_self(), clock_mono_us() + ms * 1000);
 }
 
@@ -148,10 +164,14 @@ static void forward_unary(struct forward *f)
 	struct rpc_response r = { 0 };
 	const enum status received = rpc_recv(f->rpc, &message);
 	if (received != ST_OK || !message) {
-		refuse(f, received != ST_OK ? received : ST_INVALID_ARGUMENT, NULL, 0, "the request message is missing or too large");
+		refuse(f, received != ST_OK ? received : ST_INVALID_ARGUMENT, NULL, 0,
+			"the request message is missing or too large");
 		return;
 	}
-	const struct rpc_request q = { .method = rpc_method(f->rpc), .message = message, .headers = f->headers, .parent = f->rpc };
+	const struct rpc_request q = { .method = rpc_method(f->rpc),
+		.message = message,
+		.headers = f->headers,
+		.parent = f->rpc };
 	const enum status s = rpc_unary(f->upstream->channel, f->arena, &q, &r);
 	rpc_bytes_unref(message);
 	copy_headers(f, &r.headers);
@@ -159,7 +179,9 @@ static void forward_unary(struct forward *f)
 	if (s == ST_OK)
 		rpc_reply(f->rpc, r.message);
 	else
-		finish_as(f, &(struct rpc_outcome){ .status = s, .message = r.outcome.message ? r.outcome.message : "", .details = r.outcome.details });
+		finish_as(f, &(struct rpc_outcome){ .status = s,
+				     .message = r.outcome.message ? r.outcome.message : "",
+				     .details = r.outcome.details });
 }
 
 /* ---- streams ---- */
@@ -178,7 +200,8 @@ static void pump_up(void *arg)
 		struct rpc_bytes *message;
 		if (rpc_recv(p->f->rpc, &message) != ST_OK)
 			break;
-		const enum status s = message ? rpc_stream_send(p->up, message) : rpc_stream_half_close(p->up);
+		const enum status s =
+			message ? rpc_stream_send(p->up, message) : rpc_stream_half_close(p->up);
 		rpc_bytes_unref(message);
 		if (s != ST_OK || !message)
 			break; /* if the service is gone, pump_down learns why */
@@ -220,10 +243,13 @@ static void end_stream(struct pump *p, enum status pumped)
 static void forward_stream(struct forward *f)
 {
 	if (!dispatch_take_stream(f->service, f->arena, f->principal, f->address)) {
-		refuse(f, ST_RESOURCE_EXHAUSTED, "STREAM_LIMIT", RETRY_MS, "too many open streams; end some first");
+		refuse(f, ST_RESOURCE_EXHAUSTED, "STREAM_LIMIT", RETRY_MS,
+			"too many open streams; end some first");
 		return;
 	}
-	const struct rpc_request q = { .method = rpc_method(f->rpc), .headers = f->headers, .parent = f->rpc };
+	const struct rpc_request q = {
+		.method = rpc_method(f->rpc), .headers = f->headers, .parent = f->rpc
+	};
 	struct pump p = { .f = f };
 	const enum status opened = rpc_stream_open(f->upstream->channel, &q, &p.up);
 	if (opened != ST_OK) {

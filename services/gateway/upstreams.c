@@ -1,4 +1,5 @@
-/* The services behind the gateway: where they are and whether they serve, by grpc.health.v1 Watch. */
+/* The services behind the gateway: where they are and whether they serve, by grpc.health.v1 Watch.
+ * */
 #include "services/gateway/gateway.h"
 
 #include "adapters/log/log.h"
@@ -13,7 +14,9 @@ const struct upstream *upstream_of(const struct gateway *g, struct str name)
 		name = str_n(name.p + 1, name.n - 1);
 	for (size_t i = 0; i < g->n; i++) {
 		const size_t n = strlen(g->upstreams[i].package);
-		if (name.n > n && name.p[n] == '.' && memcmp(name.p, g->upstreams[i].package, n) == 0 && !memchr(name.p + n + 1, '.', name.n - n - 1))
+		if (name.n > n && name.p[n] == '.' &&
+			memcmp(name.p, g->upstreams[i].package, n) == 0 &&
+			!memchr(name.p + n + 1, '.', name.n - n - 1))
 			return &g->upstreams[i];
 	}
 	return NULL;
@@ -36,7 +39,8 @@ static void set_serving(struct upstream *u, bool is_serving)
 	if (u->is_serving == is_serving)
 		return;
 	u->is_serving = is_serving;
-	log_info(is_serving ? "upstream_serving" : "upstream_not_serving", LOG_STR("package", u->package));
+	log_info(is_serving ? "upstream_serving" : "upstream_not_serving",
+		LOG_STR("package", u->package));
 	service_health_changed(u->service);
 }
 
@@ -48,14 +52,17 @@ static enum status read_health(struct rpc_stream *s, bool *ret_is_serving)
 	if (!message)
 		return ST_UNAVAILABLE;
 	Grpc__Health__V1__HealthCheckResponse *r;
-	const enum status st = pb_unpack(a, &grpc__health__v1__health_check_response__descriptor, rpc_flat(a, message), &r);
+	const enum status st = pb_unpack(
+		a, &grpc__health__v1__health_check_response__descriptor, rpc_flat(a, message), &r);
 	rpc_bytes_unref(message);
 	TRY(st);
-	*ret_is_serving = r->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
+	*ret_is_serving =
+		r->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
 	return ST_OK;
 }
 
-/* Until the stream breaks. What methods there are is asked whenever the upstream begins to serve: it may be a newer one. */
+/* Until the stream breaks. What methods there are is asked whenever the upstream begins to serve:
+ * it may be a newer one. */
 static enum status follow(struct upstream *u, struct rpc_stream *s)
 {
 	for (;;) {
@@ -69,7 +76,8 @@ static enum status follow(struct upstream *u, struct rpc_stream *s)
 
 static enum status watch(struct upstream *u)
 {
-	struct rpc_bytes *everything = rpc_bytes_of(STR("")); /* HealthCheckRequest without a service */
+	/* HealthCheckRequest without a service */
+	struct rpc_bytes *everything = rpc_bytes_of(STR(""));
 	const struct rpc_request q = { .method = WATCH, .wait_for_ready = true };
 	struct rpc_stream *s;
 	enum status st = rpc_stream_open(u->channel, &q, &s);
@@ -103,7 +111,8 @@ static enum status add(struct service *s, struct str entry)
 	const struct str package = str_trim(str_cut(&rest, '='));
 	const struct str target = str_trim(rest);
 	if (package.n == 0 || target.n == 0 || g->n == MAX_UPSTREAMS) {
-		log_error("setting_wrong", LOG_STR("name", "upstreams"), LOG_TEXT("value", entry), LOG_STR("expected", "package=host:port, at most 32, separated by commas"));
+		log_error("setting_wrong", LOG_STR("name", "upstreams"), LOG_TEXT("value", entry),
+			LOG_STR("expected", "package=host:port, at most 32, separated by commas"));
 		return ST_INVALID_ARGUMENT;
 	}
 	struct upstream *u = &g->upstreams[g->n++];

@@ -29,7 +29,8 @@ static bool reaches(const Crm__LoginUser *u, Crm__Level level, const Crm__Access
 	return level >= CRM__LEVEL__LEVEL_SUBTREE && has_team(u, r->team_id);
 }
 
-static Crm__AccessRule *rule_of(struct call *call, const Crm__LoginUser *u, const Crm__Role *role, const Crm__Grant *g, const Crm__AccessResource *resource)
+static Crm__AccessRule *rule_of(struct call *call, const Crm__LoginUser *u, const Crm__Role *role,
+	const Crm__Grant *g, const Crm__AccessResource *resource)
 {
 	Crm__AccessRule *rule = pb_new(call->arena, &crm__access_rule__descriptor);
 	rule->role_id = role->id;
@@ -56,7 +57,8 @@ static const char *level_words(Crm__Level level)
 	}
 }
 
-static const char *reason_of(struct call *call, const Crm__ExplainAccessResponse *r, const char *permission, bool is_active)
+static const char *reason_of(struct call *call, const Crm__ExplainAccessResponse *r,
+	const char *permission, bool is_active)
 {
 	const Crm__AccessRule *best = NULL;
 	for (size_t i = 0; i < r->n_rules; i++) {
@@ -66,8 +68,10 @@ static const char *reason_of(struct call *call, const Crm__ExplainAccessResponse
 	if (!is_active)
 		return "denied: the user is suspended";
 	if (!best)
-		return arena_printf(call->arena, "denied: no role of the user grants %s", permission);
-	return arena_printf(call->arena, "%s: role '%s' grants %s for %s%s", r->granted ? "granted" : "denied", best->role_display_name, best->permission,
+		return arena_printf(
+			call->arena, "denied: no role of the user grants %s", permission);
+	return arena_printf(call->arena, "%s: role '%s' grants %s for %s%s",
+		r->granted ? "granted" : "denied", best->role_display_name, best->permission,
 		level_words(best->level), r->granted ? "" : ", and the record is not one of them");
 }
 
@@ -77,16 +81,19 @@ static enum status load_user(struct call *call, const char *user_id, Crm__LoginU
 	key.tenant_id = call->scope->tenant_id;
 	key.user_id = user_id;
 	struct db_rows *rows;
-	const enum status s = db_read(call->service->db, call->arena, &sql_login_by_id, call_args(call, &key), &rows);
+	const enum status s = db_read(
+		call->service->db, call->arena, &sql_login_by_id, call_args(call, &key), &rows);
 	if (s == ST_NOT_FOUND)
 		return call_fail(call, s, "user_id", "there is no user '%s'", user_id);
 	TRY(s);
 	return db_row_message(call->arena, rows, 0, ret);
 }
 
-static void add_rules(struct call *call, Crm__ExplainAccessResponse *r, const Crm__LoginUser *u, const Crm__Role *role, const Crm__ExplainAccessRequest *q)
+static void add_rules(struct call *call, Crm__ExplainAccessResponse *r, const Crm__LoginUser *u,
+	const Crm__Role *role, const Crm__ExplainAccessRequest *q)
 {
-	Crm__AccessRule **rules = arena_new_array(call->arena, Crm__AccessRule *, r->n_rules + role->n_grants);
+	Crm__AccessRule **rules =
+		arena_new_array(call->arena, Crm__AccessRule *, r->n_rules + role->n_grants);
 	if (r->n_rules > 0)
 		memcpy(rules, r->rules, sizeof(rules[0]) * r->n_rules);
 	for (size_t i = 0; i < role->n_grants; i++) {
@@ -105,12 +112,15 @@ enum status explain_access(struct call *call)
 	const Crm__ExplainAccessRequest *q = call->request;
 	Crm__RowKey key = CRM__ROW_KEY__INIT;
 	key.id = *q->user_id ? q->user_id : call->scope->user_id;
-	if (strcmp(key.id, call->scope->user_id) != 0 && call_level(call, "identity.access.explain") == LEVEL_NONE)
-		return call_fail(call, ST_PERMISSION_DENIED, "user_id", "needs the permission identity.access.explain");
+	if (strcmp(key.id, call->scope->user_id) != 0 &&
+		call_level(call, "identity.access.explain") == LEVEL_NONE)
+		return call_fail(call, ST_PERMISSION_DENIED, "user_id",
+			"needs the permission identity.access.explain");
 	Crm__LoginUser *u;
 	TRY(load_user(call, key.id, &u));
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_role_of_user, call_args(call, &key), &rows));
+	TRY(db_read(
+		call->service->db, call->arena, &sql_role_of_user, call_args(call, &key), &rows));
 	Crm__ExplainAccessResponse r = CRM__EXPLAIN_ACCESS_RESPONSE__INIT;
 	for (size_t i = 0; i < db_count(rows); i++) {
 		Crm__Role *role;

@@ -1,4 +1,5 @@
-/* API keys: what is particular about them. The secret is in the answer to CreateApiKey and nowhere else. */
+/* API keys: what is particular about them. The secret is in the answer to CreateApiKey and nowhere
+ * else. */
 #include "services/identity/identity.h"
 
 #include "adapters/crypto/crypto.h"
@@ -24,12 +25,14 @@ static enum status check(struct call *call, const void *before, void *after)
 	if (before)
 		return ST_OK;
 	if (k->expire_time && timestamp_us(k->expire_time) <= call_now_us(call))
-		return call_fail(call, ST_INVALID_ARGUMENT, "api_key.expire_time", "is in the past");
+		return call_fail(
+			call, ST_INVALID_ARGUMENT, "api_key.expire_time", "is in the past");
 	k->secret = arena_printf(call->arena, "crm_%s", crypto_random_text(call->arena, 32));
 	return check_user(call, k->user_id);
 }
 
-static enum status also(struct call *call, struct db_batch *b, const void *before, const void *after)
+static enum status also(
+	struct call *call, struct db_batch *b, const void *before, const void *after)
 {
 	return after ? ST_OK : end_sessions(call, b, "", "", ((const Crm__ApiKey *)before)->id);
 }

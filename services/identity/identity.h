@@ -1,5 +1,6 @@
 /*
- * identity: what the files of this service share. The table of methods is in methods.c, what is particular about a resource in its own file.
+ * identity: what the files of this service share. The table of methods is in methods.c, what is
+ * particular about a resource in its own file.
  * Threads: the loop's fibers.
  */
 #pragma once
@@ -11,8 +12,10 @@
 #include "services/identity/sql.h"
 
 struct identity_settings {
-	const char *bootstrap_file; /* secrets that make a tenant each, one a line; "" if none can be made */
-	int64_t access_ms, refresh_ms, key_rotation_ms, throttle_ms, account_attempts, address_attempts;
+	/* secrets that make a tenant each, one a line; "" if none can be made */
+	const char *bootstrap_file;
+	int64_t access_ms, refresh_ms, key_rotation_ms, throttle_ms, account_attempts,
+		address_attempts;
 };
 extern struct identity_settings identity_settings; /* main.c; constant after start */
 
@@ -33,23 +36,28 @@ enum status get_key_set(struct call *call);
 enum status change_password(struct call *call);
 enum status explain_access(struct call *call);
 
-/* ---- passwords (password.c): hashing runs in the offload pool; RESOURCE_EXHAUSTED is said when it is full ---- */
+/* ---- passwords (password.c): hashing runs in the offload pool; RESOURCE_EXHAUSTED is said when it
+ * is full ---- */
 
-enum status password_hash(struct call *call, const char *password, const char **ret_hash) MUST_CHECK;
+enum status password_hash(struct call *call, const char *password, const char **ret_hash)
+	MUST_CHECK;
 /* An empty hash matches nothing, in the same time. */
-enum status password_check(struct call *call, const char *hash, const char *password, bool *ret_matches) MUST_CHECK;
+enum status password_check(
+	struct call *call, const char *hash, const char *password, bool *ret_matches) MUST_CHECK;
 
 /* ---- tokens (token.c) ---- */
 
 /* Once the database is there: loads the signing keys, makes the first, and keeps rotating them. */
 enum status tokens_ready(struct service *s);
 /* A signed access token for a session. */
-enum status token_issue(struct call *call, const Crm__LoginUser *user, const char *session_id, struct str *ret_token, int64_t *ret_expire_us) MUST_CHECK;
+enum status token_issue(struct call *call, const Crm__LoginUser *user, const char *session_id,
+	struct str *ret_token, int64_t *ret_expire_us) MUST_CHECK;
 
 /* ---- throttle (throttle.c) ---- */
 
 /* Counts an attempt; RESOURCE_EXHAUSTED with RetryInfo is said when there were too many. */
-enum status throttle_enter(struct call *call, const char *tenant_key, const char *email, Crm__SignInAttempt **ret) MUST_CHECK;
+enum status throttle_enter(struct call *call, const char *tenant_key, const char *email,
+	Crm__SignInAttempt **ret) MUST_CHECK;
 /* The attempt succeeded: the account's attempts are forgotten. */
 enum status throttle_forgive(struct call *call, const Crm__SignInAttempt *attempt) MUST_CHECK;
 
@@ -58,13 +66,19 @@ void throttle_clean(struct service *s);
 
 /* ---- sessions (session.c) ---- */
 
-/* Adds to a batch that sessions end, with an event each: every service refuses them within seconds. Those of a user but except_id ("" for none), or of an API key. */
-enum status end_sessions(struct call *call, struct db_batch *b, const char *user_id, const char *except_id, const char *api_key_id) MUST_CHECK;
+/* Adds to a batch that sessions end, with an event each: every service refuses them within seconds.
+ * Those of a user but except_id ("" for none), or of an API key. */
+enum status end_sessions(struct call *call, struct db_batch *b, const char *user_id,
+	const char *except_id, const char *api_key_id) MUST_CHECK;
 
-/* The call's scope for a tenant and user that the call itself finds out (sign-in, tenant creation). */
+/* The call's scope for a tenant and user that the call itself finds out (sign-in, tenant
+ * creation). */
 void call_act_as(struct call *call, const char *tenant_id, const char *user_id);
 
-/* PERMISSION_DENIED unless the caller holds everything that a list of grants allows: nobody can give more than they have. */
-enum status check_grants(struct call *call, const char *field, Crm__Grant *const *grants, size_t n) MUST_CHECK;
-/* The same for all that a user may do: whoever makes a key for them, or sets their password, can act as them. Oneself is always allowed. */
+/* PERMISSION_DENIED unless the caller holds everything that a list of grants allows: nobody can
+ * give more than they have. */
+enum status check_grants(struct call *call, const char *field, Crm__Grant *const *grants, size_t n)
+	MUST_CHECK;
+/* The same for all that a user may do: whoever makes a key for them, or sets their password, can
+ * act as them. Oneself is always allowed. */
 enum status check_may_act_as(struct call *call, const char *field, const Crm__User *u) MUST_CHECK;

@@ -1,4 +1,5 @@
-/* Every RPC of the identity service and what serves it. Permissions, rules and events are declared in proto/crm/identity/v1. */
+/* Every RPC of the identity service and what serves it. Permissions, rules and events are declared
+ * in proto/crm/identity/v1. */
 #include "services/identity/identity.h"
 
 const struct method_entry identity_methods[] = {

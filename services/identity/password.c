@@ -25,7 +25,8 @@ static void check_in_pool(void *arg)
 		j->ret_matches = crypto_password_matches(j->hash, str_c(j->password));
 		return;
 	}
-	(void)crypto_password_hash(j->arena, str_c(j->password)); /* as long as a check would take, so that nothing is learnt from the time */
+	/* as long as a check would take, so that nothing is learnt from the time */
+	(void)crypto_password_hash(j->arena, str_c(j->password));
 	j->ret_matches = false;
 }
 
@@ -39,14 +40,16 @@ static enum status run(struct call *call, void (*fn)(void *), struct job *j)
 
 enum status password_hash(struct call *call, const char *password, const char **ret_hash)
 {
-	_cleanup_(arena_freep) struct arena *arena = arena_new(); /* the call's arena belongs to the loop's thread */
+	/* the call's arena belongs to the loop's thread */
+	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct job j = { .arena = arena, .password = password };
 	TRY(run(call, hash_in_pool, &j));
 	*ret_hash = arena_strdup(call->arena, j.ret_hash);
 	return ST_OK;
 }
 
-enum status password_check(struct call *call, const char *hash, const char *password, bool *ret_matches)
+enum status password_check(
+	struct call *call, const char *hash, const char *password, bool *ret_matches)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new();
 	struct job j = { .arena = arena, .hash = hash, .password = password };

@@ -14,7 +14,8 @@ static const struct filter_field fields[] = {
 
 static const struct constraint_message constraints[] = {
 	{ "role_name_is_free", "display_name", "is taken by another role", 0 },
-	{ "member_role_role_exists", "id", "users hold this role: take it from them first", ST_FAILED_PRECONDITION },
+	{ "member_role_role_exists", "id", "users hold this role: take it from them first",
+		ST_FAILED_PRECONDITION },
 	{ 0 },
 };
 
@@ -23,7 +24,9 @@ enum status check_grants(struct call *call, const char *field, Crm__Grant *const
 {
 	for (size_t i = 0; i < n; i++) {
 		if (call_level(call, grants[i]->permission) < (enum level)grants[i]->level)
-			return call_fail(call, ST_PERMISSION_DENIED, field, "would give '%s' at level %d, which you do not hold yourself", grants[i]->permission, (int)grants[i]->level);
+			return call_fail(call, ST_PERMISSION_DENIED, field,
+				"would give '%s' at level %d, which you do not hold yourself",
+				grants[i]->permission, (int)grants[i]->level);
 	}
 	return ST_OK;
 }
@@ -32,10 +35,12 @@ static enum status check(struct call *call, const void *before, void *after)
 {
 	const Crm__Role *old = before, *r = after;
 	if (old && old->built_in)
-		return call_fail(call, ST_FAILED_PRECONDITION, "role.id", "a built-in role cannot be changed or deleted: make one of your own");
+		return call_fail(call, ST_FAILED_PRECONDITION, "role.id",
+			"a built-in role cannot be changed or deleted: make one of your own");
 	for (size_t i = 0; r && i < r->n_grants; i++) {
 		if (!rules_is_grant_pattern(r->grants[i]->permission))
-			return call_fail(call, ST_INVALID_ARGUMENT, arena_printf(call->arena, "role.grants[%zu].permission", i),
+			return call_fail(call, ST_INVALID_ARGUMENT,
+				arena_printf(call->arena, "role.grants[%zu].permission", i),
 				"is not a permission such as contacts.contacts.read, nor a pattern such as contacts.* or *");
 	}
 	return r ? check_grants(call, "role.grants", r->grants, r->n_grants) : ST_OK;

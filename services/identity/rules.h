@@ -2,5 +2,6 @@
 #pragma once
 #include "base/str.h"
 
-/* "contacts.contacts.read", "contacts.*", "*": words of a-z and _ with dots between, '*' alone or as the last word. */
+/* "contacts.contacts.read", "contacts.*", "*": words of a-z and _ with dots between, '*' alone or
+ * as the last word. */
 bool rules_is_grant_pattern(const char *pattern);

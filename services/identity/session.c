@@ -1,8 +1,10 @@
 /*
  * Signing in, staying signed in, signing out.
  *
- * A refresh token is sealed text {tenant, session, generation}. The session's row counts generations: a token of an older one was used before, so it was stolen and the session
- * ends - unless it is the one just before and was refreshed seconds ago: then the answer was lost on its way and the client asks again.
+ * A refresh token is sealed text {tenant, session, generation}. The session's row counts
+ * generations: a token of an older one was used before, so it was stolen and the session ends -
+ * unless it is the one just before and was refreshed seconds ago: then the answer was lost on its
+ * way and the client asks again.
  */
 #include "services/identity/identity.h"
 
@@ -31,19 +33,25 @@ static struct secret *refresh_key(const struct call *call)
 
 static const char *refresh_token(struct call *call, const Crm__SessionRow *s)
 {
-	const char *plain = arena_printf(call->arena, "%s %s %lld", s->tenant_id, s->id, (long long)s->generation);
-	return str_dup(call->arena, crypto_seal(call->arena, refresh_key(call), STR(SEAL_CONTEXT), str_c(plain)));
+	const char *plain = arena_printf(
+		call->arena, "%s %s %lld", s->tenant_id, s->id, (long long)s->generation);
+	return str_dup(call->arena,
+		crypto_seal(call->arena, refresh_key(call), STR(SEAL_CONTEXT), str_c(plain)));
 }
 
-static enum status open_refresh_token(struct call *call, const char *token, const char **ret_tenant, const char **ret_session, int64_t *ret_generation)
+static enum status open_refresh_token(struct call *call, const char *token, const char **ret_tenant,
+	const char **ret_session, int64_t *ret_generation)
 {
 	struct str plain;
-	if (crypto_open(call->arena, refresh_key(call), STR(SEAL_CONTEXT), str_c(token), &plain) != ST_OK)
-		return call_fail(call, ST_UNAUTHENTICATED, NULL, "the refresh token is not good; sign in again");
+	if (crypto_open(call->arena, refresh_key(call), STR(SEAL_CONTEXT), str_c(token), &plain) !=
+		ST_OK)
+		return call_fail(call, ST_UNAUTHENTICATED, NULL,
+			"the refresh token is not good; sign in again");
 	*ret_tenant = str_dup(call->arena, str_cut(&plain, ' '));
 	*ret_session = str_dup(call->arena, str_cut(&plain, ' '));
 	if (!str_to_i64(plain, ret_generation))
-		return call_fail(call, ST_UNAUTHENTICATED, NULL, "the refresh token is not good; sign in again");
+		return call_fail(call, ST_UNAUTHENTICATED, NULL,
+			"the refresh token is not good; sign in again");
 	return ST_OK;
 }
 
@@ -66,13 +74,16 @@ static Crm__Session *public_session(struct call *call, const Crm__SessionRow *s)
 
 static enum status refuse(struct call *call)
 {
-	return call_fail_reason(call, ST_UNAUTHENTICATED, "BAD_CREDENTIAL", NULL, "the credential is not good");
+	return call_fail_reason(
+		call, ST_UNAUTHENTICATED, "BAD_CREDENTIAL", NULL, "the credential is not good");
 }
 
-static enum status find_user(struct call *call, const struct db_statement *by, const Crm__LoginKey *key, Crm__LoginUser **ret)
+static enum status find_user(struct call *call, const struct db_statement *by,
+	const Crm__LoginKey *key, Crm__LoginUser **ret)
 {
 	struct db_rows *rows;
-	const enum status s = db_read(call->service->db, call->arena, by, call_args(call, key), &rows);
+	const enum status s =
+		db_read(call->service->db, call->arena, by, call_args(call, key), &rows);
 	*ret = NULL;
 	if (s == ST_NOT_FOUND)
 		return ST_OK;
@@ -85,7 +96,8 @@ static bool may_sign_in(const Crm__LoginUser *u)
 	return u && u->state == CRM__USER__STATE__STATE_ACTIVE;
 }
 
-static enum status by_password(struct call *call, const Crm__PasswordCredential *c, Crm__LoginUser **ret)
+static enum status by_password(
+	struct call *call, const Crm__PasswordCredential *c, Crm__LoginUser **ret)
 {
 	Crm__SignInAttempt *attempt;
 	TRY(throttle_enter(call, c->tenant_key, c->email, &attempt));
@@ -125,8 +137,11 @@ static Crm__SessionRow *new_session(struct call *call, const Crm__LoginUser *u, 
 	s->user_id = u->user_id;
 	s->api_key_id = u->api_key_id;
 	s->create_time = s->refresh_time = call_timestamp(call->arena, call_now_us(call));
-	s->expire_time = call_timestamp(call->arena, call_now_us(call) + identity_settings.refresh_ms * 1000);
-	s->device = *device || !agent.p ? device : arena_strndup(call->arena, agent.p, agent.n < 200 ? agent.n : 200);
+	s->expire_time = call_timestamp(
+		call->arena, call_now_us(call) + identity_settings.refresh_ms * 1000);
+	s->device = *device || !agent.p
+			    ? device
+			    : arena_strndup(call->arena, agent.p, agent.n < 200 ? agent.n : 200);
 	s->address = call->address;
 	s->generation = 1;
 	return s;
@@ -144,7 +159,8 @@ enum status authenticate(struct call *call)
 		TRY(by_api_key(call, q->api_key, &user));
 		break;
 	default:
-		return call_fail(call, ST_INVALID_ARGUMENT, "password", "give a password or an api_key");
+		return call_fail(
+			call, ST_INVALID_ARGUMENT, "password", "give a password or an api_key");
 	}
 	call_act_as(call, user->tenant_id, user->user_id);
 	Crm__SessionRow *s = new_session(call, user, q->device);
@@ -158,7 +174,11 @@ enum status authenticate(struct call *call)
 	r.session = public_session(call, s);
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
 	(void)db_batch_add(b, &sql_session_insert, call_args(call, s)); /* no rows are read */
-	const struct change change = { .entity = "session", .verb = "created", .id = s->id, .revision = 1, .after = r.session };
+	const struct change change = { .entity = "session",
+		.verb = "created",
+		.id = s->id,
+		.revision = 1,
+		.after = r.session };
 	return call_write(call, b, &change, 1, &r);
 }
 
@@ -169,7 +189,8 @@ static enum status load_session(struct call *call, const char *id, Crm__SessionR
 	Crm__RowKey key = CRM__ROW_KEY__INIT;
 	key.id = id;
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_session_get, call_args(call, &key), &rows));
+	TRY(db_read(
+		call->service->db, call->arena, &sql_session_get, call_args(call, &key), &rows));
 	return db_row_message(call->arena, rows, 0, ret);
 }
 
@@ -179,7 +200,12 @@ static enum status write_revocation(struct call *call, Crm__SessionRow *s, const
 	s->revoke_time = call_timestamp(call->arena, call_now_us(call));
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
 	(void)db_batch_add(b, &sql_session_revoke, call_args(call, s)); /* no rows are read */
-	const struct change change = { .entity = "session", .verb = "revoked", .id = s->id, .revision = 2, .before = before, .after = public_session(call, s) };
+	const struct change change = { .entity = "session",
+		.verb = "revoked",
+		.id = s->id,
+		.revision = 2,
+		.before = before,
+		.after = public_session(call, s) };
 	struct db_error e;
 	const enum status st = call_try_write(call, b, &change, 1, response, &e);
 	if (st == ST_OK || st == ST_ABORTED)
@@ -193,7 +219,8 @@ static bool is_good(const struct call *call, const Crm__SessionRow *s)
 }
 
 /* Whether the user (and API key) of a session may still work. */
-static enum status user_of_session(struct call *call, const Crm__SessionRow *s, Crm__LoginUser **ret)
+static enum status user_of_session(
+	struct call *call, const Crm__SessionRow *s, Crm__LoginUser **ret)
 {
 	Crm__LoginKey key = CRM__LOGIN_KEY__INIT;
 	key.tenant_id = s->tenant_id;
@@ -206,7 +233,8 @@ static enum status user_of_session(struct call *call, const Crm__SessionRow *s, 
 	return ST_OK;
 }
 
-static enum status reply_refreshed(struct call *call, const Crm__LoginUser *user, Crm__SessionRow *s, bool is_repeat)
+static enum status reply_refreshed(
+	struct call *call, const Crm__LoginUser *user, Crm__SessionRow *s, bool is_repeat)
 {
 	Crm__RefreshSessionResponse r = CRM__REFRESH_SESSION_RESPONSE__INIT;
 	struct str token;
@@ -215,9 +243,11 @@ static enum status reply_refreshed(struct call *call, const Crm__LoginUser *user
 	if (!is_repeat) {
 		s->generation++;
 		s->refresh_time = call_timestamp(call->arena, call_now_us(call));
-		s->expire_time = call_timestamp(call->arena, call_now_us(call) + identity_settings.refresh_ms * 1000);
+		s->expire_time = call_timestamp(
+			call->arena, call_now_us(call) + identity_settings.refresh_ms * 1000);
 		struct db_batch *b = db_batch_new(call->service->db, call->arena);
-		(void)db_batch_add(b, &sql_session_refresh, call_args(call, s)); /* no rows are read */
+		/* no rows are read */
+		(void)db_batch_add(b, &sql_session_refresh, call_args(call, s));
 		TRY(db_write(call->service->db, call->arena, b, NULL));
 	}
 	r.access_token = str_dup(call->arena, token);
@@ -237,12 +267,15 @@ enum status refresh_session(struct call *call)
 	Crm__SessionRow *s;
 	const enum status st = load_session(call, session_id, &s);
 	if (st == ST_NOT_FOUND || (st == ST_OK && !is_good(call, s)))
-		return call_fail(call, ST_UNAUTHENTICATED, NULL, "the session has ended; sign in again");
+		return call_fail(
+			call, ST_UNAUTHENTICATED, NULL, "the session has ended; sign in again");
 	TRY(st);
-	const bool is_repeat = generation == s->generation - 1 && timestamp_us(s->refresh_time) + REUSE_GRACE_US > call_now_us(call);
+	const bool is_repeat = generation == s->generation - 1 &&
+			       timestamp_us(s->refresh_time) + REUSE_GRACE_US > call_now_us(call);
 	if (generation != s->generation && !is_repeat) {
 		TRY(write_revocation(call, s, NULL));
-		return call_fail_reason(call, ST_UNAUTHENTICATED, "REFRESH_TOKEN_REUSED", NULL, "the refresh token was used before; the session was ended; sign in again");
+		return call_fail_reason(call, ST_UNAUTHENTICATED, "REFRESH_TOKEN_REUSED", NULL,
+			"the refresh token was used before; the session was ended; sign in again");
 	}
 	Crm__LoginUser *user;
 	TRY(user_of_session(call, s, &user));
@@ -253,7 +286,8 @@ enum status refresh_session(struct call *call)
 
 static enum status may_touch(struct call *call, const char *user_id, const char *permission)
 {
-	if (strcmp(user_id, call->scope->user_id) == 0 || call_level(call, permission) != LEVEL_NONE)
+	if (strcmp(user_id, call->scope->user_id) == 0 ||
+		call_level(call, permission) != LEVEL_NONE)
 		return ST_OK;
 	return ST_PERMISSION_DENIED;
 }
@@ -264,7 +298,8 @@ enum status revoke_session(struct call *call)
 	const char *id = *q->id ? q->id : call->principal->session_id;
 	Crm__SessionRow *s;
 	enum status st = load_session(call, id, &s);
-	if (st == ST_NOT_FOUND || (st == ST_OK && may_touch(call, s->user_id, "identity.sessions.revoke") != ST_OK))
+	if (st == ST_NOT_FOUND ||
+		(st == ST_OK && may_touch(call, s->user_id, "identity.sessions.revoke") != ST_OK))
 		return call_fail(call, ST_NOT_FOUND, "id", "there is no session '%s'", id);
 	TRY(st);
 	if (!s->revoke_time)
@@ -286,7 +321,8 @@ enum status list_sessions(struct call *call)
 	Crm__SessionRow who = CRM__SESSION_ROW__INIT;
 	who.user_id = *q->user_id ? q->user_id : call->scope->user_id;
 	if (may_touch(call, who.user_id, "identity.sessions.read") != ST_OK)
-		return call_fail(call, ST_PERMISSION_DENIED, "user_id", "needs the permission identity.sessions.read");
+		return call_fail(call, ST_PERMISSION_DENIED, "user_id",
+			"needs the permission identity.sessions.read");
 	const struct page_spec page = {
 		.statement = &sql_session_list,
 		.fields = fields,
@@ -300,7 +336,8 @@ enum status list_sessions(struct call *call)
 
 /* ---- sessions that end together ---- */
 
-enum status end_sessions(struct call *call, struct db_batch *b, const char *user_id, const char *except_id, const char *api_key_id)
+enum status end_sessions(struct call *call, struct db_batch *b, const char *user_id,
+	const char *except_id, const char *api_key_id)
 {
 	Crm__SessionsEnd end = CRM__SESSIONS_END__INIT;
 	end.user_id = user_id;
@@ -308,14 +345,21 @@ enum status end_sessions(struct call *call, struct db_batch *b, const char *user
 	end.api_key_id = api_key_id;
 	end.time = call_timestamp(call->arena, call_now_us(call));
 	struct db_rows *rows;
-	TRY(db_read(call->service->db, call->arena, &sql_session_to_end, call_args(call, &end), &rows));
+	TRY(db_read(
+		call->service->db, call->arena, &sql_session_to_end, call_args(call, &end), &rows));
 	(void)db_batch_add(b, &sql_session_end, call_args(call, &end)); /* no rows are read */
 	for (size_t i = 0; i < db_count(rows); i++) {
 		Crm__Session *before, *after;
 		TRY(db_row_message(call->arena, rows, i, &before));
 		after = pb_dup(call->arena, before);
 		after->revoke_time = end.time;
-		TRY(write_event(call, b, &(struct change){ .entity = "session", .verb = "revoked", .id = after->id, .revision = 2, .before = before, .after = after }));
+		TRY(write_event(call, b,
+			&(struct change){ .entity = "session",
+				.verb = "revoked",
+				.id = after->id,
+				.revision = 2,
+				.before = before,
+				.after = after }));
 	}
 	return ST_OK;
 }

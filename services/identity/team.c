@@ -11,8 +11,10 @@ static const struct filter_field fields[] = {
 };
 
 static const struct constraint_message constraints[] = {
-	{ "team_parent_exists", "parent_id", "there is no such team, or the team has teams below it", ST_FAILED_PRECONDITION },
-	{ "team_tree_has_no_circle", "parent_id", "would make the team stand above itself", ST_FAILED_PRECONDITION },
+	{ "team_parent_exists", "parent_id",
+		"there is no such team, or the team has teams below it", ST_FAILED_PRECONDITION },
+	{ "team_tree_has_no_circle", "parent_id", "would make the team stand above itself",
+		ST_FAILED_PRECONDITION },
 	{ "member_team_exists", "id", "the team has members", ST_FAILED_PRECONDITION },
 	{ 0 },
 };
@@ -23,7 +25,8 @@ static enum status check(struct call *call, const void *before, void *after)
 	const Crm__Team *t = after;
 	void *found;
 	if (t && *t->parent_id)
-		TRY(resource_load(call, &team_resource, t->parent_id, false, "team.parent_id", &found));
+		TRY(resource_load(
+			call, &team_resource, t->parent_id, false, "team.parent_id", &found));
 	if (t && *t->lead_id)
 		TRY(resource_load(call, &user_resource, t->lead_id, false, "team.lead_id", &found));
 	return ST_OK;

@@ -17,15 +17,23 @@ struct role_template {
 
 static const struct role_template templates[] = {
 	{ "administrator", { { "*", LEVEL_ALL } } },
-	{ "manager",
-		{ { "contacts.*", LEVEL_SUBTREE }, { "deals.*", LEVEL_SUBTREE }, { "documents.*", LEVEL_SUBTREE }, { "notifications.*", LEVEL_SUBTREE },
-			{ "identity.users.read", LEVEL_ALL }, { "identity.teams.read", LEVEL_ALL } } },
-	{ "salesperson",
-		{ { "contacts.contacts.read", LEVEL_TEAM }, { "contacts.contacts.create", LEVEL_OWN }, { "contacts.contacts.update", LEVEL_OWN },
-			{ "contacts.organizations.read", LEVEL_TEAM }, { "contacts.organizations.create", LEVEL_OWN }, { "contacts.organizations.update", LEVEL_OWN },
-			{ "contacts.affiliations.read", LEVEL_TEAM }, { "contacts.affiliations.create", LEVEL_OWN }, { "contacts.interactions.read", LEVEL_TEAM },
-			{ "contacts.interactions.create", LEVEL_TEAM },
-			{ "contacts.inquiries.read", LEVEL_TEAM }, { "contacts.inquiries.create", LEVEL_OWN }, { "identity.users.read", LEVEL_ALL } } },
+	{ "manager", { { "contacts.*", LEVEL_SUBTREE }, { "deals.*", LEVEL_SUBTREE },
+			     { "documents.*", LEVEL_SUBTREE }, { "notifications.*", LEVEL_SUBTREE },
+			     { "identity.users.read", LEVEL_ALL },
+			     { "identity.teams.read", LEVEL_ALL } } },
+	{ "salesperson", { { "contacts.contacts.read", LEVEL_TEAM },
+				 { "contacts.contacts.create", LEVEL_OWN },
+				 { "contacts.contacts.update", LEVEL_OWN },
+				 { "contacts.organizations.read", LEVEL_TEAM },
+				 { "contacts.organizations.create", LEVEL_OWN },
+				 { "contacts.organizations.update", LEVEL_OWN },
+				 { "contacts.affiliations.read", LEVEL_TEAM },
+				 { "contacts.affiliations.create", LEVEL_OWN },
+				 { "contacts.interactions.read", LEVEL_TEAM },
+				 { "contacts.interactions.create", LEVEL_TEAM },
+				 { "contacts.inquiries.read", LEVEL_TEAM },
+				 { "contacts.inquiries.create", LEVEL_OWN },
+				 { "identity.users.read", LEVEL_ALL } } },
 };
 enum { N_TEMPLATES = sizeof(templates) / sizeof(templates[0]) };
 
@@ -33,7 +41,9 @@ enum { N_TEMPLATES = sizeof(templates) / sizeof(templates[0]) };
 static enum status check_bootstrap(struct call *call, const char *secret)
 {
 	struct str text = { 0 };
-	if (*identity_settings.bootstrap_file && config_read_file(call->arena, identity_settings.bootstrap_file, 65536, &text) != ST_OK)
+	if (*identity_settings.bootstrap_file &&
+		config_read_file(call->arena, identity_settings.bootstrap_file, 65536, &text) !=
+			ST_OK)
 		text = (struct str){ 0 };
 	uint8_t given[CRYPTO_DIGEST], line[CRYPTO_DIGEST];
 	crypto_digest(str_c(secret), given);
@@ -41,17 +51,22 @@ static enum status check_bootstrap(struct call *call, const char *secret)
 	while (text.p) {
 		const struct str candidate = str_trim(str_cut(&text, '\n'));
 		crypto_digest(candidate, line);
-		found |= candidate.n >= 16 && crypto_equal(str_n(given, sizeof(given)), str_n(line, sizeof(line)));
+		found |= candidate.n >= 16 &&
+			 crypto_equal(str_n(given, sizeof(given)), str_n(line, sizeof(line)));
 	}
-	return found ? ST_OK : call_fail(call, ST_PERMISSION_DENIED, "bootstrap_secret", "is not good");
+	return found ? ST_OK
+		     : call_fail(call, ST_PERMISSION_DENIED, "bootstrap_secret", "is not good");
 }
 
 static struct change change_of(const char *entity, const char *id, const void *after)
 {
-	return (struct change){ .entity = entity, .verb = "created", .id = id, .revision = 1, .after = after };
+	return (struct change){
+		.entity = entity, .verb = "created", .id = id, .revision = 1, .after = after
+	};
 }
 
-static Crm__Role *role_from(struct call *call, const struct role_template *t, Google__Protobuf__Timestamp *now)
+static Crm__Role *role_from(
+	struct call *call, const struct role_template *t, Google__Protobuf__Timestamp *now)
 {
 	Crm__Role *r = pb_new(call->arena, &crm__role__descriptor);
 	const size_t max = sizeof(t->grants) / sizeof(t->grants[0]);
@@ -72,7 +87,8 @@ static Crm__Role *role_from(struct call *call, const struct role_template *t, Go
 	return r;
 }
 
-static Crm__User *administrator(struct call *call, const Crm__CreateTenantRequest *q, const char *role_id, Google__Protobuf__Timestamp *now)
+static Crm__User *administrator(struct call *call, const Crm__CreateTenantRequest *q,
+	const char *role_id, Google__Protobuf__Timestamp *now)
 {
 	Crm__User *u = pb_new(call->arena, &crm__user__descriptor);
 	u->id = call->scope->user_id;
@@ -100,7 +116,8 @@ static void add_user(struct call *call, struct db_batch *b, Crm__User *u, const 
 	u->password = "";
 }
 
-static enum status write_tenant(struct call *call, struct db_batch *b, const struct change *changes, size_t n, const void *response)
+static enum status write_tenant(struct call *call, struct db_batch *b, const struct change *changes,
+	size_t n, const void *response)
 {
 	struct db_error e;
 	const enum status s = call_try_write(call, b, changes, n, response, &e);
@@ -134,7 +151,8 @@ enum status create_tenant(struct call *call)
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
 	struct change changes[2 + N_TEMPLATES];
 	size_t n = 0;
-	(void)db_batch_add(b, &sql_bootstrap_use, call_args(call, &use)); /* no rows are read, here and below */
+	/* no rows are read, here and below */
+	(void)db_batch_add(b, &sql_bootstrap_use, call_args(call, &use));
 	(void)db_batch_add(b, &sql_tenant_insert, call_args(call, t));
 	changes[n++] = change_of("tenant", t->id, t);
 	const char *administrator_role = NULL;
@@ -175,7 +193,8 @@ enum status update_tenant(struct call *call)
 	Crm__Tenant *before;
 	TRY(load_tenant(call, &before));
 	if (*q->tenant->etag && strcmp(q->tenant->etag, before->etag) != 0)
-		return call_fail_reason(call, ST_ABORTED, "ETAG_MISMATCH", "tenant.etag", "the tenant has changed; read it again");
+		return call_fail_reason(call, ST_ABORTED, "ETAG_MISMATCH", "tenant.etag",
+			"the tenant has changed; read it again");
 	Crm__Tenant *after = pb_dup(call->arena, before);
 	TRY(resource_apply_mask(call, "tenant", after, q->tenant, q->update_mask));
 	after->revision++;
@@ -183,6 +202,11 @@ enum status update_tenant(struct call *call)
 	after->update_time = call_timestamp(call->arena, call_now_us(call));
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
 	(void)db_batch_add(b, &sql_tenant_update, call_args(call, after)); /* no rows are read */
-	const struct change change = { .entity = "tenant", .verb = "updated", .id = after->id, .revision = after->revision, .before = before, .after = after };
+	const struct change change = { .entity = "tenant",
+		.verb = "updated",
+		.id = after->id,
+		.revision = after->revision,
+		.before = before,
+		.after = after };
 	return call_write(call, b, &change, 1, after);
 }

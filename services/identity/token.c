@@ -1,6 +1,8 @@
 /*
- * Access tokens and the keys that sign them. Keys are rows of a table, sealed with the installation's secret, so that all replicas sign with the same ones. A new key is
- * published before it signs, so that every service has it by then; it is good for checking until the last token it signed has ended.
+ * Access tokens and the keys that sign them. Keys are rows of a table, sealed with the
+ * installation's secret, so that all replicas sign with the same ones. A new key is published
+ * before it signs, so that every service has it by then; it is good for checking until the last
+ * token it signed has ended.
  */
 #include "services/identity/identity.h"
 
@@ -20,27 +22,30 @@ struct key {
 	int64_t activate_us, expire_us;
 };
 
-struct tokens { /* service->state */
+struct tokens {              /* service->state */
 	struct arena *arena; /* of the present keys; replaced with them */
 	struct secret *seal;
 	struct key keys[MAX_KEYS];
 	size_t n;
 };
 
-/* How long a key is known before it signs: twice as long as services go without asking for keys, less where keys change faster than that. */
+/* How long a key is known before it signs: twice as long as services go without asking for keys,
+ * less where keys change faster than that. */
 static int64_t lead_us(void)
 {
 	const int64_t quarter = identity_settings.key_rotation_ms * MS / 4;
 	return quarter < MAX_LEAD_US ? quarter : MAX_LEAD_US;
 }
 
-/* The tenth part of it, a minute at most: how often the table is looked at, and how far the clocks of replicas may be apart. */
+/* The tenth part of it, a minute at most: how often the table is looked at, and how far the clocks
+ * of replicas may be apart. */
 static int64_t check_us(void)
 {
 	return lead_us() / 10;
 }
 
-static enum status read_key(struct tokens *t, struct arena *a, const Crm__SigningKey *row, struct key *ret)
+static enum status read_key(
+	struct tokens *t, struct arena *a, const Crm__SigningKey *row, struct key *ret)
 {
 	struct str seed;
 	TRY(crypto_open(a, t->seal, STR(SEAL_CONTEXT), str_c(row->sealed_seed), &seed));
@@ -67,7 +72,8 @@ static enum status load_keys(struct service *s, struct tokens *t)
 		if (st == ST_OK && read_key(t, a, row, &keys[n]) == ST_OK)
 			n++;
 		else if (st == ST_OK)
-			log_error("signing_key_unreadable", LOG_STR("kid", row->kid), LOG_STR("cause", "sealed with another secret"));
+			log_error("signing_key_unreadable", LOG_STR("kid", row->kid),
+				LOG_STR("cause", "sealed with another secret"));
 	}
 	if (st != ST_OK) {
 		arena_free(a);
@@ -78,7 +84,8 @@ static enum status load_keys(struct service *s, struct tokens *t)
 	memcpy(t->keys, keys, sizeof(keys[0]) * n);
 	t->n = n;
 	for (size_t i = 0; i < n; i++)
-		auth_add_key(s->auth, keys[i].kid, sign_key_public(keys[i].sign), keys[i].expire_us);
+		auth_add_key(
+			s->auth, keys[i].kid, sign_key_public(keys[i].sign), keys[i].expire_us);
 	return ST_OK;
 }
 
@@ -91,11 +98,15 @@ static enum status make_key(struct service *s, struct tokens *t, int64_t activat
 	Crm__SigningKey row = CRM__SIGNING_KEY__INIT;
 	row.kid = uuid_v7_text(a);
 	row.sealed_seed = str_dup(a, sealed);
-	row.public_key = (ProtobufCBinaryData){ .len = public.n, .data = arena_dup(a, public.p, public.n) };
+	row.public_key =
+		(ProtobufCBinaryData){ .len = public.n, .data = arena_dup(a, public.p, public.n) };
 	row.activate_time = call_timestamp(a, activate_us);
-	row.expire_time = call_timestamp(a, activate_us + 2 * identity_settings.key_rotation_ms * MS + identity_settings.access_ms * MS + lead_us());
+	row.expire_time =
+		call_timestamp(a, activate_us + 2 * identity_settings.key_rotation_ms * MS +
+					  identity_settings.access_ms * MS + lead_us());
 	struct db_batch *b = db_batch_new(s->db, a);
-	(void)db_batch_add(b, &sql_signing_key_insert, (struct db_args){ .input = &row }); /* no rows are read */
+	/* no rows are read */
+	(void)db_batch_add(b, &sql_signing_key_insert, (struct db_args){ .input = &row });
 	(void)db_batch_add(b, &sql_signing_key_clean, (struct db_args){ 0 });
 	TRY(db_write(s->db, a, b, NULL));
 	log_info("signing_key_made", LOG_STR("kid", row.kid));
@@ -108,7 +119,8 @@ static const struct key *current_key(const struct tokens *t, int64_t now_us)
 	const struct key *best = NULL;
 	for (size_t i = 0; i < t->n; i++) {
 		const struct key *k = &t->keys[i];
-		if (k->activate_us <= now_us && k->expire_us > now_us && (!best || k->activate_us > best->activate_us))
+		if (k->activate_us <= now_us && k->expire_us > now_us &&
+			(!best || k->activate_us > best->activate_us))
 			best = k;
 	}
 	return best;
@@ -122,7 +134,8 @@ static int64_t newest_activation(const struct tokens *t)
 	return newest;
 }
 
-/* A first key that signs at once, or the next one when the present one's time is nearly over. Two replicas may both make one: both are good. */
+/* A first key that signs at once, or the next one when the present one's time is nearly over. Two
+ * replicas may both make one: both are good. */
 static enum status keep_keys(struct service *s, struct tokens *t)
 {
 	TRY(load_keys(s, t));
@@ -190,20 +203,25 @@ static bool needs_teams(const Crm__LoginUser *u)
 }
 
 /* Ids are UUIDs and patterns are checked by rules_is_grant_pattern: nothing here needs escaping. */
-static struct str claims_of(struct arena *a, const Crm__LoginUser *u, const char *session_id, int64_t now_us, int64_t expire_us)
+static struct str claims_of(struct arena *a, const Crm__LoginUser *u, const char *session_id,
+	int64_t now_us, int64_t expire_us)
 {
 	struct buf b = buf_new(a, 0);
-	buf_printf(&b, "{\"iss\":\"crm\",\"sub\":\"%s\",\"tid\":\"%s\",\"sid\":\"%s\",\"kind\":\"%s\",\"team\":\"%s\"", u->user_id, u->tenant_id, session_id,
-		*u->api_key_id ? "key" : "user", u->team_id);
+	buf_printf(&b,
+		"{\"iss\":\"crm\",\"sub\":\"%s\",\"tid\":\"%s\",\"sid\":\"%s\",\"kind\":\"%s\",\"team\":\"%s\"",
+		u->user_id, u->tenant_id, session_id, *u->api_key_id ? "key" : "user", u->team_id);
 	put_list(&b, "teams", (char *const *)u->teams, needs_teams(u) ? u->n_teams : 0);
 	buf_puts(&b, ",\"perms\":[");
 	for (size_t i = 0; i < u->n_grant_permissions && i < u->n_grant_levels; i++)
-		buf_printf(&b, "%s[\"%s\",%d]", i ? "," : "", u->grant_permissions[i], u->grant_levels[i]);
-	buf_printf(&b, "],\"iat\":%lld,\"exp\":%lld}", (long long)(now_us / 1000000), (long long)(expire_us / 1000000));
+		buf_printf(&b, "%s[\"%s\",%d]", i ? "," : "", u->grant_permissions[i],
+			u->grant_levels[i]);
+	buf_printf(&b, "],\"iat\":%lld,\"exp\":%lld}", (long long)(now_us / 1000000),
+		(long long)(expire_us / 1000000));
 	return buf_str(&b);
 }
 
-enum status token_issue(struct call *call, const Crm__LoginUser *user, const char *session_id, struct str *ret_token, int64_t *ret_expire_us)
+enum status token_issue(struct call *call, const Crm__LoginUser *user, const char *session_id,
+	struct str *ret_token, int64_t *ret_expire_us)
 {
 	const struct tokens *t = call->service->state;
 	const int64_t now = call_now_us(call);
@@ -211,7 +229,8 @@ enum status token_issue(struct call *call, const Crm__LoginUser *user, const cha
 	if (!k)
 		return call_fail_retry(call, ST_UNAVAILABLE, 1000, "no signing key yet; try again");
 	*ret_expire_us = now + identity_settings.access_ms * MS;
-	*ret_token = jwt_sign(call->arena, k->sign, k->kid, claims_of(call->arena, user, session_id, now, *ret_expire_us));
+	*ret_token = jwt_sign(call->arena, k->sign, k->kid,
+		claims_of(call->arena, user, session_id, now, *ret_expire_us));
 	if (ret_token->n > JWT_MAX) /* it travels as metadata, which has a limit */
 		return call_fail_reason(call, ST_FAILED_PRECONDITION, "RIGHTS_TOO_MANY", NULL,
 			"the rights of this user do not fit into a token: %zu grants, and %zu teams for those at the level subtree; "
@@ -222,7 +241,9 @@ enum status token_issue(struct call *call, const Crm__LoginUser *user, const cha
 
 static void put_jwk(struct buf *b, struct arena *a, const struct key *k)
 {
-	buf_printf(b, "%s{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"alg\":\"EdDSA\",\"use\":\"sig\",\"kid\":\"%s\",\"x\":\"%s\"}", b->p && b->p[b->n - 1] == '}' ? "," : "", k->kid,
+	buf_printf(b,
+		"%s{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"alg\":\"EdDSA\",\"use\":\"sig\",\"kid\":\"%s\",\"x\":\"%s\"}",
+		b->p && b->p[b->n - 1] == '}' ? "," : "", k->kid,
 		crypto_base64url(a, sign_key_public(k->sign)));
 }
 
@@ -235,9 +256,11 @@ enum status get_key_set(struct call *call)
 	r.keys = arena_new_array(call->arena, Crm__GetKeySetResponse__Key *, t ? t->n : 0);
 	for (size_t i = 0; t && i < t->n; i++) {
 		const struct str public = sign_key_public(t->keys[i].sign);
-		Crm__GetKeySetResponse__Key *k = pb_new(call->arena, &crm__get_key_set_response__key__descriptor);
+		Crm__GetKeySetResponse__Key *k =
+			pb_new(call->arena, &crm__get_key_set_response__key__descriptor);
 		k->kid = t->keys[i].kid;
-		k->public_key = (ProtobufCBinaryData){ .len = public.n, .data = arena_dup(call->arena, public.p, public.n) };
+		k->public_key = (ProtobufCBinaryData){ .len = public.n,
+			.data = arena_dup(call->arena, public.p, public.n) };
 		k->expire_time = call_timestamp(call->arena, t->keys[i].expire_us);
 		r.keys[r.n_keys++] = k;
 		put_jwk(&jwks, call->arena, &t->keys[i]);

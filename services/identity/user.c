@@ -1,4 +1,5 @@
-/* Users: what is particular about them. The field password holds what the client sent until check() has put its hash there; it never leaves. */
+/* Users: what is particular about them. The field password holds what the client sent until check()
+ * has put its hash there; it never leaves. */
 #include "services/identity/identity.h"
 
 #include "kit/auth.h"
@@ -16,7 +17,8 @@ static const struct filter_field fields[] = {
 static const struct constraint_message constraints[] = {
 	{ "member_email_is_free", "email", "is taken by another user", 0 },
 	{ "member_team_exists", "team_id", "there is no such team", ST_INVALID_ARGUMENT },
-	{ "member_role_role_exists", "role_ids", "one of the roles does not exist", ST_INVALID_ARGUMENT },
+	{ "member_role_role_exists", "role_ids", "one of the roles does not exist",
+		ST_INVALID_ARGUMENT },
 	{ 0 },
 };
 
@@ -62,14 +64,17 @@ static enum status check_sign_in(struct call *call, const Crm__User *before, con
 		return ST_OK;
 	if (*after->password)
 		return check_may_act_as(call, "user.password", before);
-	return strcmp(before->email, after->email) == 0 ? ST_OK : check_may_act_as(call, "user.email", before);
+	return strcmp(before->email, after->email) == 0
+		       ? ST_OK
+		       : check_may_act_as(call, "user.email", before);
 }
 
 static enum status check_own_state(struct call *call, const Crm__User *after)
 {
 	const bool ends = after->delete_time || after->state == CRM__USER__STATE__STATE_SUSPENDED;
 	if (ends && strcmp(after->id, call->scope->user_id) == 0)
-		return call_fail(call, ST_FAILED_PRECONDITION, "user.state", "nobody can suspend or delete themselves");
+		return call_fail(call, ST_FAILED_PRECONDITION, "user.state",
+			"nobody can suspend or delete themselves");
 	return ST_OK;
 }
 
@@ -95,7 +100,8 @@ static bool same_roles(const Crm__User *a, const Crm__User *b)
 	return a && a->n_role_ids == b->n_role_ids;
 }
 
-static enum status write_roles(struct call *call, struct db_batch *b, const Crm__User *before, const Crm__User *after)
+static enum status write_roles(
+	struct call *call, struct db_batch *b, const Crm__User *before, const Crm__User *after)
 {
 	if (before ? same_roles(before, after) : after->n_role_ids == 0)
 		return ST_OK;
@@ -110,11 +116,13 @@ static enum status write_roles(struct call *call, struct db_batch *b, const Crm_
 }
 
 /* Who may not sign in any more, or got another password from somebody, is signed out everywhere. */
-static enum status also(struct call *call, struct db_batch *b, const void *before, const void *after)
+static enum status also(
+	struct call *call, struct db_batch *b, const void *before, const void *after)
 {
 	const Crm__User *u = after;
 	TRY(write_roles(call, b, before, u));
-	if (!before || (!u->delete_time && u->state == CRM__USER__STATE__STATE_ACTIVE && !*u->password))
+	if (!before ||
+		(!u->delete_time && u->state == CRM__USER__STATE__STATE_ACTIVE && !*u->password))
 		return ST_OK;
 	const bool is_self = strcmp(u->id, call->scope->user_id) == 0 && call->principal;
 	return end_sessions(call, b, u->id, is_self ? call->principal->session_id : "", "");
@@ -150,12 +158,15 @@ static enum status check_old_password(struct call *call, const Crm__ChangePasswo
 	struct db_rows *rows;
 	Crm__PasswordRow *row;
 	Crm__SignInAttempt *attempt;
-	TRY(throttle_enter(call, call->scope->tenant_id, call->scope->user_id, &attempt)); /* a stolen token must not serve to guess the password */
-	TRY(db_read(call->service->db, call->arena, &sql_user_password, call_args(call, &key), &rows));
+	/* a stolen token must not serve to guess the password */
+	TRY(throttle_enter(call, call->scope->tenant_id, call->scope->user_id, &attempt));
+	TRY(db_read(
+		call->service->db, call->arena, &sql_user_password, call_args(call, &key), &rows));
 	TRY(db_row_message(call->arena, rows, 0, &row));
 	bool matches;
 	TRY(password_check(call, row->password_hash, q->old_password, &matches));
-	return matches ? throttle_forgive(call, attempt) : call_fail(call, ST_PERMISSION_DENIED, "old_password", "is wrong");
+	return matches ? throttle_forgive(call, attempt)
+		       : call_fail(call, ST_PERMISSION_DENIED, "old_password", "is wrong");
 }
 
 enum status change_password(struct call *call)
@@ -163,7 +174,8 @@ enum status change_password(struct call *call)
 	const Crm__ChangePasswordRequest *q = call->request;
 	TRY(check_old_password(call, q));
 	Crm__User *before, *after;
-	TRY(resource_load(call, &user_resource, call->scope->user_id, false, "old_password", &before));
+	TRY(resource_load(
+		call, &user_resource, call->scope->user_id, false, "old_password", &before));
 	after = pb_dup(call->arena, before);
 	after->password = q->new_password;
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);

@@ -123,14 +123,17 @@ static void a_transaction_whose_connection_broke_says_so(struct db_fixture *f)
 	Crm__RowKey k = db_fixture_key(ID);
 	struct db_tx *tx;
 	assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL), ST_OK);
+	assert_int_equal(
+		db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL), ST_OK);
 	terminate_backends(f, "state = 'idle in transaction'");
 	assert_int_equal(fiber_sleep_us(50000), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL), ST_UNAVAILABLE);
+	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL),
+		ST_UNAVAILABLE);
 	assert_int_equal(db_commit(tx, NULL), ST_UNAVAILABLE);
 	for (int i = 0; i < 6; i++) { /* the pool is whole again */
 		assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
-		assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL), ST_OK);
+		assert_int_equal(
+			db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL), ST_OK);
 		assert_int_equal(db_commit(tx, NULL), ST_OK);
 	}
 	assert_string_equal(postgres_value(f->pg, f->a, "SELECT n FROM counter"), "6");
@@ -220,7 +223,9 @@ static void what_was_acknowledged_outlives_kill_9(struct db_fixture *f)
 	assert_int_equal(l->other, 0);
 	for (size_t i = 0; i < l->acknowledged; i++) {
 		Crm__RowKey k = db_fixture_key(l->ids[i]);
-		assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_OK);
+		assert_int_equal(
+			db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL),
+			ST_OK);
 	}
 	size_t rows = (size_t)strtoul(
 		postgres_value(f->pg, f->a, "SELECT count(*) FROM contact"), NULL, 10);
@@ -270,8 +275,9 @@ static void a_changed_result_type_is_prepared_anew(struct db_fixture *f)
 	assert_int_equal(db_write(f->db, f->a, b, NULL), ST_OK);
 	for (int i = 0; i < 3; i++) {
 		for (int n = 0; n < 4; n++) {
-			assert_int_equal(
-				db_read(f->db, f->a, &sql_counter_get, db_fixture_args(f, &k), &rows), ST_OK);
+			assert_int_equal(db_read(f->db, f->a, &sql_counter_get,
+						 db_fixture_args(f, &k), &rows),
+				ST_OK);
 			assert_int_equal(db_int(rows, 0, "n"), 1 + i);
 		}
 		postgres_exec(f->pg, i % 2 ? "ALTER TABLE counter ALTER n TYPE bigint"

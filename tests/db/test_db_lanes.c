@@ -22,7 +22,8 @@ static size_t add_contact(
 	c.id = id;
 	c.display_name = display_name;
 	return db_batch_add(
-		b, &sql_contact_insert, db_fixture_args(f, &c)); /* c dies here: its values were bound */
+		/* c dies here: its values were bound */
+		b, &sql_contact_insert, db_fixture_args(f, &c));
 }
 
 static enum status get(struct db_fixture *f, const char *id)
@@ -291,7 +292,8 @@ static void write_after_cancel(void *arg)
 	Crm__RowKey k = db_fixture_key(ID);
 	struct arena *a = arena_new();
 	assert_int_equal(db_begin(c->f->db, a, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(c->f, &k), NULL, NULL), ST_OK);
+	assert_int_equal(
+		db_tx_run(tx, &sql_counter_add, db_fixture_args(c->f, &k), NULL, NULL), ST_OK);
 	fiber_cancel(fiber_self());
 	c->status = write_contact(c->f, ID);
 	assert_int_equal(get(c->f, ID), ST_CANCELLED);
@@ -335,8 +337,10 @@ static void a_transaction_commits_or_rolls_back(struct db_fixture *f)
 	struct db_tx *tx;
 	struct db_rows *rows;
 	assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_lock, db_fixture_args(f, &k), NULL, NULL), ST_NOT_FOUND);
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), &rows, NULL), ST_OK);
+	assert_int_equal(
+		db_tx_run(tx, &sql_counter_lock, db_fixture_args(f, &k), NULL, NULL), ST_NOT_FOUND);
+	assert_int_equal(
+		db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), &rows, NULL), ST_OK);
 	assert_int_equal(db_int(rows, 0, "n"), 1);
 	assert_int_equal(counter(f), 0);
 	assert_int_equal(db_commit(tx, NULL), ST_OK);
@@ -344,7 +348,8 @@ static void a_transaction_commits_or_rolls_back(struct db_fixture *f)
 
 	struct arena *call = arena_new();
 	assert_int_equal(db_begin(f->db, call, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL), ST_OK);
+	assert_int_equal(
+		db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, NULL), ST_OK);
 	arena_free(call); /* forgotten: rolled back */
 	assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
 	assert_int_equal(db_tx_run(tx, &sql_counter_lock, db_fixture_args(f, &k), &rows, NULL),
@@ -352,7 +357,8 @@ static void a_transaction_commits_or_rolls_back(struct db_fixture *f)
 	assert_int_equal(db_int(rows, 0, "n"), 1);
 	db_rollback(tx);
 	struct db_error e = { 0 };
-	assert_int_equal(db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, &e), ST_ABORTED);
+	assert_int_equal(
+		db_tx_run(tx, &sql_counter_add, db_fixture_args(f, &k), NULL, &e), ST_ABORTED);
 	assert_int_equal(db_commit(tx, &e), ST_ABORTED);
 	assert_int_equal(counter(f), 1);
 }
@@ -366,9 +372,12 @@ static void a_failed_statement_fails_its_transaction(struct db_fixture *f)
 	for (int i = 0; i < 5; i++) { /* more often than there are connections: each goes back */
 		assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
 		c.display_name = "good";
-		assert_int_equal(db_tx_run(tx, &sql_contact_insert, db_fixture_args(f, &c), NULL, &e), ST_OK);
+		assert_int_equal(
+			db_tx_run(tx, &sql_contact_insert, db_fixture_args(f, &c), NULL, &e),
+			ST_OK);
 		c.display_name = "bad";
-		assert_int_equal(db_tx_run(tx, &sql_contact_insert, db_fixture_args(f, &c), NULL, &e),
+		assert_int_equal(
+			db_tx_run(tx, &sql_contact_insert, db_fixture_args(f, &c), NULL, &e),
 			ST_INVALID_ARGUMENT);
 		assert_string_equal(e.constraint, "contact_display_name_not_bad");
 		assert_int_equal(db_commit(tx, &e), ST_INVALID_ARGUMENT);
@@ -384,7 +393,8 @@ static void commit_tells_of_what_is_checked_then(struct db_fixture *f)
 	t.id = ID;
 	t.parent_id = ID2;
 	assert_int_equal(db_begin(f->db, f->a, &tx), ST_OK);
-	assert_int_equal(db_tx_run(tx, &sql_account_insert, db_fixture_args(f, &t), NULL, &e), ST_OK);
+	assert_int_equal(
+		db_tx_run(tx, &sql_account_insert, db_fixture_args(f, &t), NULL, &e), ST_OK);
 	assert_int_equal(db_commit(tx, &e), ST_FAILED_PRECONDITION);
 	assert_string_equal(e.constraint, "account_parent_exists");
 }
@@ -427,11 +437,13 @@ static void giving_up_cancels_the_statement_in_the_server(struct db_fixture *f)
 	db_batch_add(b, &sql_counter_add, db_fixture_args(f, &k));
 	assert_int_equal(db_write(f->db, f->a, b, NULL), ST_OK);
 	assert_int_equal(db_begin(f->db, f->a, &holder), ST_OK);
-	assert_int_equal(db_tx_run(holder, &sql_counter_lock, db_fixture_args(f, &k), NULL, NULL), ST_OK);
+	assert_int_equal(
+		db_tx_run(holder, &sql_counter_lock, db_fixture_args(f, &k), NULL, NULL), ST_OK);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(db_begin(f->db, f->a, &waiter), ST_OK);
 		fiber_set_deadline(fiber_self(), clock_mono_us() + 30000);
-		assert_int_equal(db_tx_run(waiter, &sql_counter_lock, db_fixture_args(f, &k), NULL, NULL),
+		assert_int_equal(
+			db_tx_run(waiter, &sql_counter_lock, db_fixture_args(f, &k), NULL, NULL),
 			ST_DEADLINE_EXCEEDED);
 		fiber_set_deadline(fiber_self(), CLOCK_NEVER);
 	}
@@ -465,7 +477,8 @@ static enum status take(struct db_rows *portion, void *arg)
 		s->rows++;
 	}
 	assert_int_equal(fiber_sleep_us(1000), ST_OK); /* a slow reader */
-	assert_int_equal(db_read(s->f->db, s->f->a, &sql_nap_slow, db_fixture_args(s->f, NULL), NULL),
+	assert_int_equal(
+		db_read(s->f->db, s->f->a, &sql_nap_slow, db_fixture_args(s->f, NULL), NULL),
 		ST_OK); /* the lane serves others meanwhile */
 	return s->portions == s->stop_after ? ST_CANCELLED : ST_OK;
 }
@@ -487,8 +500,8 @@ static void a_stream_brings_every_row_once(struct db_fixture *f)
 		struct seen s = { .f = f, .last = "" };
 		postgres_exec(f->pg, "TRUNCATE contact");
 		given_contacts(f, sizes[i]);
-		assert_int_equal(
-			db_stream(f->db, f->a, &sql_contact_all, db_fixture_args(f, NULL), NULL, take, &s),
+		assert_int_equal(db_stream(f->db, f->a, &sql_contact_all, db_fixture_args(f, NULL),
+					 NULL, take, &s),
 			ST_OK);
 		assert_int_equal(s.rows, sizes[i]);
 	}
@@ -506,20 +519,24 @@ static void a_stream_can_be_filtered_and_left(struct db_fixture *f)
 		.limit = 1000000,
 		.n_values = 1,
 		.values = values };
-	assert_int_equal(db_stream(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), &page, take, &s),
+	assert_int_equal(
+		db_stream(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), &page, take, &s),
 		ST_CANCELLED);
 	assert_int_equal(s.rows, 1000);
 	values[0] = "2";
 	s = (struct seen){ .f = f, .last = "" };
 	assert_int_equal(
-		db_stream(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), &page, take, &s), ST_OK);
+		db_stream(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), &page, take, &s),
+		ST_OK);
 	assert_int_equal(s.rows, 0);
 	values[0] = "x";
-	assert_int_equal(db_stream(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), &page, take, &s),
+	assert_int_equal(
+		db_stream(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), &page, take, &s),
 		ST_INVALID_ARGUMENT);
 	s = (struct seen){ .f = f, .last = "" };
 	assert_int_equal(
-		db_stream(f->db, f->a, &sql_contact_all, db_fixture_args(f, NULL), NULL, take, &s), ST_OK);
+		db_stream(f->db, f->a, &sql_contact_all, db_fixture_args(f, NULL), NULL, take, &s),
+		ST_OK);
 	assert_int_equal(s.rows, 1500);
 }
 

@@ -26,7 +26,8 @@ static Crm__Contact *read_contact(struct db_fixture *f, const char *id)
 	Crm__RowKey k = db_fixture_key(id);
 	struct db_rows *rows;
 	Crm__Contact *c;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), &rows), ST_OK);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), &rows), ST_OK);
 	assert_int_equal(db_row_message(f->a, rows, 0, &c), ST_OK);
 	return c;
 }
@@ -125,7 +126,8 @@ static void what_is_not_there_is_not_found(struct db_fixture *f)
 {
 	Crm__RowKey k = db_fixture_key(ID);
 	struct db_rows *rows = NULL;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), &rows), ST_NOT_FOUND);
+	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), &rows),
+		ST_NOT_FOUND);
 	assert_null(rows);
 }
 
@@ -138,17 +140,21 @@ static void another_tenant_and_another_owner_see_nothing(struct db_fixture *f)
 	assert_int_equal(write_one(f, &sql_contact_insert, &c, NULL), ST_OK);
 	Crm__RowKey k = db_fixture_key(ID);
 	f->scope.sees_all = false;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_NOT_FOUND);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_NOT_FOUND);
 	const char *teams[] = { ID2, c.team_id };
 	f->scope.n_teams = 2;
 	f->scope.teams = teams;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_OK);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_OK);
 	f->scope.n_teams = 0;
 	f->scope.user_id = c.owner_id;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_OK);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_OK);
 	f->scope.sees_all = true;
 	f->scope.tenant_id = DB_OTHER_TENANT;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_NOT_FOUND);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL), ST_NOT_FOUND);
 }
 
 static void a_malformed_id_is_refused_before_it_travels(struct db_fixture *f)
@@ -157,15 +163,16 @@ static void a_malformed_id_is_refused_before_it_travels(struct db_fixture *f)
 		"0190a000-0000-7000-8000-00000000000g", "' OR true --" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		Crm__RowKey k = db_fixture_key(bad[i]);
-		assert_int_equal(db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL),
+		assert_int_equal(
+			db_read(f->db, f->a, &sql_contact_get, db_fixture_args(f, &k), NULL),
 			ST_INVALID_ARGUMENT);
 	}
 	const char *ids[] = { ID, "no" };
 	Crm__RowKeys many = CRM__ROW_KEYS__INIT;
 	many.n_ids = 2;
 	many.ids = ids;
-	assert_int_equal(
-		db_read(f->db, f->a, &sql_contact_ids, db_fixture_args(f, &many), NULL), ST_INVALID_ARGUMENT);
+	assert_int_equal(db_read(f->db, f->a, &sql_contact_ids, db_fixture_args(f, &many), NULL),
+		ST_INVALID_ARGUMENT);
 	Crm__Contact c = CRM__CONTACT__INIT;
 	c.id = ID;
 	c.birth_date = "2023-02-29";
@@ -215,7 +222,8 @@ static void single_columns_can_be_read(struct db_fixture *f)
 	many.n_ids = 1;
 	many.ids = ids;
 	struct db_rows *rows;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_ids, db_fixture_args(f, &many), &rows), ST_OK);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_contact_ids, db_fixture_args(f, &many), &rows), ST_OK);
 	assert_int_equal(db_count(rows), 1);
 	assert_string_equal(db_text(rows, 0, "id"), ID);
 	assert_string_equal(db_text(rows, 0, "display_name"), "Jana");
@@ -225,7 +233,8 @@ static void single_columns_can_be_read(struct db_fixture *f)
 	assert_true(db_int(rows, 0, "create_time") == 1700000000123456);
 	assert_true(str_is(db_bytes(rows, 0, "display_name"), "Jana"));
 	many.n_ids = 0;
-	assert_int_equal(db_read(f->db, f->a, &sql_contact_ids, db_fixture_args(f, &many), &rows), ST_OK);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_contact_ids, db_fixture_args(f, &many), &rows), ST_OK);
 	assert_int_equal(db_count(rows), 0);
 }
 
@@ -246,7 +255,8 @@ static const char *first_name(struct db_fixture *f, const struct db_page_args *p
 	Crm__ListContactsRequest r = CRM__LIST_CONTACTS_REQUEST__INIT;
 	struct db_rows *rows;
 	assert_int_equal(
-		db_read_page(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), page, &rows), ST_OK);
+		db_read_page(f->db, f->a, &sql_contact_list, db_fixture_args(f, &r), page, &rows),
+		ST_OK);
 	return db_count(rows) ? arena_printf(f->a, "%s/%zu", db_text(rows, 0, "display_name"),
 					db_count(rows))
 			      : "none";
@@ -280,8 +290,9 @@ static void pages_filter_order_and_limit(struct db_fixture *f)
 		.values = values };
 	assert_int_equal(
 		db_read_page(f->db, f->a, &sql_contact_list,
-			db_fixture_args(f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT), &page,
-			NULL),
+			db_fixture_args(
+				f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT),
+			&page, NULL),
 		ST_INVALID_ARGUMENT); /* zzz is no time */
 }
 
@@ -297,7 +308,8 @@ static void many_filters_do_not_pile_up_in_the_server(struct db_fixture *f)
 	struct db_rows *rows;
 	assert_int_equal(
 		db_read_page(f->db, f->a, &sql_contact_list,
-			db_fixture_args(f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT),
+			db_fixture_args(
+				f, &(Crm__ListContactsRequest)CRM__LIST_CONTACTS_REQUEST__INIT),
 			&(struct db_page_args){
 				.filter = "(SELECT count(*) FROM pg_prepared_statements) < 200",
 				.order = "c.id",
@@ -355,7 +367,8 @@ static void every_type_comes_back(struct db_fixture *f)
 	assert_int_equal(write_one(f, &sql_everything_insert, &e, NULL), ST_OK);
 	struct db_rows *rows;
 	Crm__Everything *got;
-	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
 	assert_int_equal(db_row_message(f->a, rows, 0, &got), ST_OK);
 	assert_non_null(got->a_message); /* citext */
 	assert_string_equal(got->a_message->a_message->far_away, "text");
@@ -370,7 +383,8 @@ static void null_is_absent_and_a_set_oneof_keeps_its_zero(struct db_fixture *f)
 	assert_int_equal(write_one(f, &sql_everything_insert, &e, NULL), ST_OK);
 	struct db_rows *rows;
 	Crm__Everything *got;
-	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
 	assert_int_equal(db_row_message(f->a, rows, 0, &got), ST_OK);
 	assert_int_equal(got->choice_case, CRM__EVERYTHING__CHOICE__NOT_SET);
 	assert_null(got->timestamp);
@@ -379,7 +393,8 @@ static void null_is_absent_and_a_set_oneof_keeps_its_zero(struct db_fixture *f)
 	e.an_int64 = 9;
 	e.choice_case = CRM__EVERYTHING__CHOICE_CHOICE_INT;
 	assert_int_equal(write_one(f, &sql_everything_insert, &e, NULL), ST_OK);
-	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
 	assert_int_equal(db_row_message(f->a, rows, 0, &got), ST_OK);
 	assert_int_equal(got->choice_case, CRM__EVERYTHING__CHOICE_CHOICE_INT);
 }
@@ -420,7 +435,8 @@ static void strings_become_what_their_columns_are(struct db_fixture *f)
 	assert_string_equal(stored(f, "a_number"), "-12.3400");
 	struct db_rows *rows;
 	Crm__Everything *got;
-	assert_int_equal(db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
+	assert_int_equal(
+		db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
 	assert_int_equal(db_row_message(f->a, rows, 0, &got), ST_OK);
 	assert_string_equal(got->a_message->a_string, "-12.3400");
 	assert_string_equal(got->a_message->far_away, "0001-01-01");
@@ -442,7 +458,8 @@ static void numeric_prints_as_postgres_prints_it(struct db_fixture *f)
 		struct db_rows *rows;
 		Crm__Everything *got;
 		assert_int_equal(
-			db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows), ST_OK);
+			db_read(f->db, f->a, &sql_everything_get, db_fixture_args(f, &e), &rows),
+			ST_OK);
 		assert_int_equal(db_row_message(f->a, rows, 0, &got), ST_OK);
 		assert_string_equal(got->a_message->a_string, stored(f, "a_number::text"));
 	}

@@ -31,7 +31,8 @@ static void *publish_on_thread(void *arg)
 
 static void publish(struct kit_fixture *f, const char *subject, struct str payload)
 {
-	struct publication p = { .f = f, .event = { .subject = subject, .id = uuid_v7_text(f->arena), .payload = payload } };
+	struct publication p = { .f = f,
+		.event = { .subject = subject, .id = uuid_v7_text(f->arena), .payload = payload } };
 	pthread_t thread;
 	assert_int_equal(pthread_create(&thread, NULL, publish_on_thread, &p), 0);
 	pthread_join(thread, NULL);
@@ -44,7 +45,8 @@ static ProtobufCBinaryData pack(struct kit_fixture *f, const void *msg)
 	return (ProtobufCBinaryData){ .len = wire.n, .data = (uint8_t *)(uintptr_t)wire.p };
 }
 
-static Crm__Event *user_event(struct kit_fixture *f, const char *verb, int64_t revision, const Crm__User *after)
+static Crm__Event *user_event(
+	struct kit_fixture *f, const char *verb, int64_t revision, const Crm__User *after)
 {
 	Crm__Event *e = pb_new(f->arena, &crm__event__descriptor);
 	e->event_id = uuid_v7_text(f->arena);
@@ -62,7 +64,10 @@ static Crm__Event *user_event(struct kit_fixture *f, const char *verb, int64_t r
 
 static void publish_event(struct kit_fixture *f, const Crm__Event *e)
 {
-	publish(f, arena_printf(f->arena, "crm.%s.identity.user.%s.%s", e->tenant_id, e->resource_id, e->verb), pb_pack(f->arena, e));
+	publish(f,
+		arena_printf(f->arena, "crm.%s.identity.user.%s.%s", e->tenant_id, e->resource_id,
+			e->verb),
+		pb_pack(f->arena, e));
 }
 
 static Crm__User user(const char *name, const char *team)
@@ -76,7 +81,8 @@ static Crm__User user(const char *name, const char *team)
 	return u;
 }
 
-#define DIRECTORY "SELECT display_name || ' ' || coalesce(team_id::text, '') || ' ' || is_active || ' ' || revision FROM directory_user"
+#define DIRECTORY                                                                                  \
+	"SELECT display_name || ' ' || coalesce(team_id::text, '') || ' ' || is_active || ' ' || revision FROM directory_user"
 
 /* ---- the directory ---- */
 
@@ -86,7 +92,8 @@ IN_FIBER(the_directory_follows_the_users_of_identity)
 	events_start(&f->service);
 	publish_event(f, user_event(f, "created", 1, &u));
 	kit_await_value(f, DIRECTORY, "Eva " TEAM_B " true 1");
-	struct call *call = kit_new_call(f, (struct caller){ 0 }, "contacts/GetContact", NULL, pb_new(f->arena, &crm__get_contact_request__descriptor));
+	struct call *call = kit_new_call(f, (struct caller){ 0 }, "contacts/GetContact", NULL,
+		pb_new(f->arena, &crm__get_contact_request__descriptor));
 	const char *team = "";
 	assert_int_equal(directory_user(call, USER_B, &team), ST_OK);
 	assert_string_equal(team, TEAM_B);
@@ -104,7 +111,8 @@ IN_FIBER(the_directory_follows_the_users_of_identity)
 
 IN_FIBER(a_stale_event_changes_nothing)
 {
-	Crm__User now = user("Now", TEAM_B), then = user("Then", TEAM_A), next = user("Next", TEAM_A);
+	Crm__User now = user("Now", TEAM_B), then = user("Then", TEAM_A),
+		  next = user("Next", TEAM_A);
 	events_start(&f->service);
 	publish_event(f, user_event(f, "updated", 5, &now));
 	publish_event(f, user_event(f, "updated", 4, &then));
@@ -126,8 +134,11 @@ static enum status remember(struct call *call, const Crm__Event *event)
 	Crm__User *u;
 	TRY(event_after(call, event, &crm__user__descriptor, &u));
 	handler.calls++;
-	handler.seen = u && strcmp(u->display_name, "Eva") == 0 && call->scope->sees_all && strcmp(call->scope->tenant_id, TENANT_A) == 0 &&
-			strcmp(call->scope->user_id, USER_A) == 0 ? "Eva" : "something else";
+	handler.seen = u && strcmp(u->display_name, "Eva") == 0 && call->scope->sees_all &&
+				       strcmp(call->scope->tenant_id, TENANT_A) == 0 &&
+				       strcmp(call->scope->user_id, USER_A) == 0
+			       ? "Eva"
+			       : "something else";
 	if (handler.calls <= handler.fail_first)
 		return call_fail(call, ST_UNAVAILABLE, NULL, "not yet");
 	return call_write(call, db_batch_new(call->service->db, call->arena), NULL, 0, NULL);
@@ -139,7 +150,10 @@ static const struct event_handler REMEMBERS[] = {
 };
 
 static const struct event_handler REMEMBERS_ALL[] = {
-	{ .name = "remember", .subject = "crm.*.identity.user.*.*", .handle = remember, .wants_all = true },
+	{ .name = "remember",
+		.subject = "crm.*.identity.user.*.*",
+		.handle = remember,
+		.wants_all = true },
 	{ 0 },
 };
 
@@ -204,7 +218,8 @@ IN_FIBER(malformed_events_are_dropped_and_do_not_stop_the_rest)
 	e->resource_type = "crm.contacts.v1.Contact"; /* well-formed, but no user */
 	publish(f, subject, pb_pack(f->arena, e));
 	e = user_event(f, "created", 1, NULL);
-	e->after = (ProtobufCBinaryData){ .len = 4, .data = (uint8_t *)(uintptr_t)"\x0a\xff\xff\xff" };
+	e->after = (ProtobufCBinaryData){ .len = 4,
+		.data = (uint8_t *)(uintptr_t) "\x0a\xff\xff\xff" };
 	publish(f, subject, pb_pack(f->arena, e));
 	publish_event(f, user_event(f, "updated", 2, &u));
 	kit_await_value(f, "SELECT count(*) FROM inbox WHERE consumer = 'contacts_remember'", "1");

@@ -30,7 +30,8 @@ static enum status on_contact(struct call *call, const Crm__Event *event)
 	a.creator_id = event->actor_id;
 	a.contact_id = event->resource_id;
 	a.organization_id = event->resource_id;
-	(void)db_batch_add(b, &sql_record_affiliation_insert, (struct db_args){ .input = &a, .call = call->scope });
+	(void)db_batch_add(b, &sql_record_affiliation_insert,
+		(struct db_args){ .input = &a, .call = call->scope });
 	return call_write(call, b, NULL, 0, NULL);
 }
 
@@ -49,7 +50,9 @@ static void assert_each_event_had_one_effect(struct kit_fixture *f)
 {
 	const char *contacts = kit_value(f, "SELECT count(*) FROM record_contact");
 	kit_await_value(f, "SELECT count(*) FROM outbox", "0");
-	kit_await_value(f, "SELECT count(DISTINCT a.contact_id) FROM record_affiliation a JOIN record_contact c ON c.id = a.contact_id", contacts);
+	kit_await_value(f,
+		"SELECT count(DISTINCT a.contact_id) FROM record_affiliation a JOIN record_contact c ON c.id = a.contact_id",
+		contacts);
 	assert_string_equal(kit_value(f, "SELECT count(*) FROM record_affiliation"), contacts);
 }
 
@@ -70,12 +73,14 @@ static void create_until_acknowledged(struct kit_fixture *f)
 	q.contact = &c;
 	q.request_id = caller.request_id;
 	for (int64_t end = clock_mono_us() + PATIENCE_US; clock_mono_us() < end;) {
-		struct answer a = kit_call(f, caller, "contacts/CreateContact", &record_contact, resource_create, &q);
+		struct answer a = kit_call(
+			f, caller, "contacts/CreateContact", &record_contact, resource_create, &q);
 		if (a.status == ST_OK)
 			return;
 		if (a.status != ST_UNAVAILABLE && a.status != ST_UNKNOWN && a.status != ST_ABORTED)
 			print_error("%s: %s\n", status_name(a.status), a.message);
-		assert_true(a.status == ST_UNAVAILABLE || a.status == ST_UNKNOWN || a.status == ST_ABORTED);
+		assert_true(a.status == ST_UNAVAILABLE || a.status == ST_UNKNOWN ||
+			    a.status == ST_ABORTED);
 		assert_int_equal(fiber_sleep_us(50000), ST_OK);
 	}
 	fail_msg("not acknowledged in time");
@@ -185,7 +190,10 @@ IN_FIBER(another_relay_takes_over_when_the_first_loses_its_connection)
 	(void)given_contact(f, "Jana");
 	outbox_wake(second);
 	kit_await_value(f, "SELECT count(*) FROM outbox", "0");
-	assert_string_equal(kit_value(f, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"), "1");
+	assert_string_equal(
+		kit_value(
+			f, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"),
+		"1");
 	outbox_free(f->service.outbox); /* with its connection goes its lock */
 	f->service.outbox = NULL;
 	(void)given_contact(f, "Eva");
@@ -205,18 +213,22 @@ IN_FIBER(the_lock_is_free_when_there_is_nothing_to_do)
 
 IN_FIBER(an_event_too_large_for_the_broker_travels_without_the_resource)
 {
-	struct call *call = kit_new_call(f, (struct caller){ 0 }, "contacts/CreateContact", &record_contact,
-		pb_new(f->arena, &crm__create_contact_request__descriptor));
+	struct call *call = kit_new_call(f, (struct caller){ 0 }, "contacts/CreateContact",
+		&record_contact, pb_new(f->arena, &crm__create_contact_request__descriptor));
 	Crm__Contact *huge = pb_new(f->arena, &crm__contact__descriptor);
 	char *note = arena_alloc(f->arena, 2 << 20);
 	memset(note, 'x', 2 << 20);
 	note[(2 << 20) - 1] = '\0';
 	huge->note = note;
-	struct change change = { .entity = "contact", .verb = "created", .id = USER_B, .revision = 1, .after = huge };
+	struct change change = {
+		.entity = "contact", .verb = "created", .id = USER_B, .revision = 1, .after = huge
+	};
 	listen_to(f);
-	assert_int_equal(call_write(call, db_batch_new(f->service.db, f->arena), &change, 1, NULL), ST_OK);
+	assert_int_equal(
+		call_write(call, db_batch_new(f->service.db, f->arena), &change, 1, NULL), ST_OK);
 	(void)given_contact(f, "Jana");
-	kit_await_value(f, "SELECT count(*) FROM record_affiliation WHERE contact_id = '" USER_B "'", "1");
+	kit_await_value(
+		f, "SELECT count(*) FROM record_affiliation WHERE contact_id = '" USER_B "'", "1");
 	kit_await_value(f, "SELECT count(*) FROM record_affiliation", "2");
 	kit_await_value(f, "SELECT count(*) FROM outbox", "0");
 }
@@ -232,9 +244,14 @@ IN_FIBER(stopping_publishes_what_is_there)
 
 IN_FIBER(old_answers_and_events_taken_in_are_cleared_away)
 {
-	outbox_free(f->service.outbox); /* it has looked already and will not again for ten minutes */
-	postgres_exec(f->pg, "INSERT INTO idempotency SELECT '" TENANT_A "', '" USER_A "', gen_random_uuid(), 'm', '', '', now() - d * interval '1 day' FROM generate_series(1, 14) d");
-	postgres_exec(f->pg, "INSERT INTO inbox SELECT '" TENANT_A "', 'c', gen_random_uuid(), now() - d * interval '10 days' FROM generate_series(1, 5) d");
+	/* it has looked already and will not again for ten minutes */
+	outbox_free(f->service.outbox);
+	postgres_exec(f->pg,
+		"INSERT INTO idempotency SELECT '" TENANT_A "', '" USER_A
+		"', gen_random_uuid(), 'm', '', '', now() - d * interval '1 day' FROM generate_series(1, 14) d");
+	postgres_exec(f->pg,
+		"INSERT INTO inbox SELECT '" TENANT_A
+		"', 'c', gen_random_uuid(), now() - d * interval '10 days' FROM generate_series(1, 5) d");
 	f->service.outbox = outbox_new(&f->service);
 	kit_await_value(f, "SELECT count(*) FROM idempotency", "6");
 	kit_await_value(f, "SELECT count(*) FROM inbox", "2");

@@ -37,10 +37,14 @@ static Crm__ListContactsResponse *list(struct kit_fixture *f, struct question q)
 /* Rows straight into the table: many, quickly, with times and names that repeat. */
 static void given_contacts(struct kit_fixture *f, int n)
 {
-	postgres_exec(f->pg, arena_printf(f->arena,
-		"INSERT INTO record_contact SELECT '" TENANT_A "', gen_random_uuid(), 1 + i %% 3, '2026-01-01'::timestamptz + (i / 4) * interval '1 second', now(), NULL, "
-		"'" USER_A "', '" USER_A "', NULL, chr(65 + i %% 7), 'F' || i, 'Name ' || lpad(i::text, 5, '0'), '{}', '{}', '{}', '', NULL, '', '{}', '' "
-		"FROM generate_series(1, %d) i", n));
+	postgres_exec(f->pg,
+		arena_printf(f->arena,
+			"INSERT INTO record_contact SELECT '" TENANT_A
+			"', gen_random_uuid(), 1 + i %% 3, '2026-01-01'::timestamptz + (i / 4) * interval '1 second', now(), NULL, "
+			"'" USER_A "', '" USER_A
+			"', NULL, chr(65 + i %% 7), 'F' || i, 'Name ' || lpad(i::text, 5, '0'), '{}', '{}', '{}', '', NULL, '', '{}', '' "
+			"FROM generate_series(1, %d) i",
+			n));
 }
 
 /* Walks all pages; every name exactly once. Returns them joined in order. */
@@ -74,16 +78,22 @@ IN_FIBER(every_order_walks_all_rows_once_and_in_order)
 		{ "create_time desc", "create_time DESC, id DESC" },
 		{ "display_name", "display_name, id" },
 		{ "name.given, create_time desc", "given, create_time DESC, id DESC" },
-		{ "revision desc, name.given, display_name desc", "revision DESC, given, display_name DESC, id DESC" },
+		{ "revision desc, name.given, display_name desc",
+			"revision DESC, given, display_name DESC, id DESC" },
 		{ "id desc", "id DESC" },
 	};
 	given_contacts(f, 53);
 	for (size_t i = 0; i < COUNT(CASES); i++) {
 		for (int size = 1; size <= 60; size += 7) {
 			size_t n;
-			const char *got = walk(f, (struct question){ .page_size = size, .order_by = CASES[i].order_by }, &n);
-			const char *expected = kit_value(f, arena_printf(f->arena,
-				"SELECT string_agg(display_name || '|', '' ORDER BY %s) FROM record_contact", CASES[i].sql));
+			const char *got = walk(f,
+				(struct question){
+					.page_size = size, .order_by = CASES[i].order_by },
+				&n);
+			const char *expected = kit_value(f,
+				arena_printf(f->arena,
+					"SELECT string_agg(display_name || '|', '' ORDER BY %s) FROM record_contact",
+					CASES[i].sql));
 			assert_int_equal(n, 53);
 			assert_string_equal(got, expected);
 		}
@@ -97,7 +107,10 @@ IN_FIBER(page_size_has_a_default_a_cap_and_no_sign)
 	Crm__ListContactsResponse *page = list(f, (struct question){ .page_size = 5000 });
 	assert_int_equal(page->n_contacts, 1000);
 	assert_string_not_equal(page->next_page_token, "");
-	assert_int_equal(list(f, (struct question){ .page_size = 5000, .token = page->next_page_token })->n_contacts, 100);
+	assert_int_equal(
+		list(f, (struct question){ .page_size = 5000, .token = page->next_page_token })
+			->n_contacts,
+		100);
 	struct answer a = ask(f, (struct question){ .page_size = -1 });
 	assert_int_equal(a.status, ST_INVALID_ARGUMENT);
 	assert_string_equal(a.field, "page_size");
@@ -106,7 +119,8 @@ IN_FIBER(page_size_has_a_default_a_cap_and_no_sign)
 IN_FIBER(a_page_may_be_resized_but_not_asked_anything_else)
 {
 	given_contacts(f, 30);
-	const char *token = list(f, (struct question){ .page_size = 5, .filter = "name.given:*" })->next_page_token;
+	const char *token = list(f, (struct question){ .page_size = 5, .filter = "name.given:*" })
+				    ->next_page_token;
 	const struct question bad[] = {
 		{ .token = token },
 		{ .token = token, .filter = "name.given = A" },
@@ -117,7 +131,11 @@ IN_FIBER(a_page_may_be_resized_but_not_asked_anything_else)
 		{ .token = arena_printf(f->arena, "%sA", token), .filter = "name.given:*" },
 		{ .token = "nonsense", .filter = "name.given:*" },
 	};
-	assert_int_equal(list(f, (struct question){ .token = token, .page_size = 7, .filter = "name.given:*" })->n_contacts, 7);
+	assert_int_equal(list(f,
+				 (struct question){
+					 .token = token, .page_size = 7, .filter = "name.given:*" })
+				 ->n_contacts,
+		7);
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct answer a = ask(f, bad[i]);
 		assert_int_equal(a.status, ST_INVALID_ARGUMENT);
@@ -128,10 +146,12 @@ IN_FIBER(a_page_may_be_resized_but_not_asked_anything_else)
 IN_FIBER(tokens_say_nothing_about_the_rows)
 {
 	given_contacts(f, 10);
-	const char *token = list(f, (struct question){ .page_size = 3, .order_by = "display_name" })->next_page_token;
+	const char *token = list(f, (struct question){ .page_size = 3, .order_by = "display_name" })
+				    ->next_page_token;
 	assert_null(strstr(token, "Name"));
 	for (const char *p = token; *p; p++)
-		assert_non_null(strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", *p));
+		assert_non_null(strchr(
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", *p));
 }
 
 struct inserter {
@@ -154,7 +174,8 @@ IN_FIBER(pages_miss_and_repeat_nothing_while_others_write)
 	given_contacts(f, 100);
 	group_init(&g);
 	group_spawn(&g, insert_meanwhile, &in);
-	const char *names = walk(f, (struct question){ .page_size = 3, .order_by = "create_time desc" }, &n);
+	const char *names =
+		walk(f, (struct question){ .page_size = 3, .order_by = "create_time desc" }, &n);
 	in.is_done = true;
 	assert_int_equal(group_wait(&g), ST_OK);
 	for (int i = 1; i <= 100; i++)
@@ -166,18 +187,25 @@ IN_FIBER(what_one_may_not_see_is_not_listed)
 {
 	given_contacts(f, 5);
 	assert_int_equal(list(f, (struct question){ .caller.tenant = TENANT_B })->n_contacts, 0);
-	assert_int_equal(list(f, (struct question){ .caller = { .user = USER_B, .sees_own_only = true } })->n_contacts, 0);
+	assert_int_equal(
+		list(f, (struct question){ .caller = { .user = USER_B, .sees_own_only = true } })
+			->n_contacts,
+		0);
 	assert_int_equal(list(f, (struct question){ .caller.sees_own_only = true })->n_contacts, 5);
 }
 
 /* ---- filters, executed ---- */
 
-static void given(struct kit_fixture *f, const char *display_name, const char *given, const char *email, const char *labels)
+static void given(struct kit_fixture *f, const char *display_name, const char *given,
+	const char *email, const char *labels)
 {
-	postgres_exec(f->pg, arena_printf(f->arena,
-		"INSERT INTO record_contact VALUES ('" TENANT_A "', gen_random_uuid(), 1, now(), now(), NULL, '" USER_A "', '" USER_A "', NULL, $q$%s$q$, '', $q$%s$q$, "
-		"CASE WHEN $q$%s$q$ = '' THEN '{}'::text[] ELSE ARRAY[$q$%s$q$] END, '{}', '{}', '', NULL, '', $q$%s$q$, '')",
-		given, display_name, email, email, labels));
+	postgres_exec(f->pg,
+		arena_printf(f->arena,
+			"INSERT INTO record_contact VALUES ('" TENANT_A
+			"', gen_random_uuid(), 1, now(), now(), NULL, '" USER_A "', '" USER_A
+			"', NULL, $q$%s$q$, '', $q$%s$q$, "
+			"CASE WHEN $q$%s$q$ = '' THEN '{}'::text[] ELSE ARRAY[$q$%s$q$] END, '{}', '{}', '', NULL, '', $q$%s$q$, '')",
+			given, display_name, email, email, labels));
 }
 
 IN_FIBER(filters_find_what_they_say)
@@ -193,7 +221,8 @@ IN_FIBER(filters_find_what_they_say)
 		{ "display_name:\"%\"", "100%_|" },
 		{ "display_name:\"_\"", "'; DROP TABLE record_contact; --|100%_|" },
 		{ "display_name:\"\\\\\"", "back\\slash|" },
-		{ "display_name = \"'; DROP TABLE record_contact; --\"", "'; DROP TABLE record_contact; --|" },
+		{ "display_name = \"'; DROP TABLE record_contact; --\"",
+			"'; DROP TABLE record_contact; --|" },
 		{ "name.given = \"\"", "'; DROP TABLE record_contact; --|100%_|back\\slash|" },
 		{ "name.given != \"Jan\"", "'; DROP TABLE record_contact; --|100%_|back\\slash|" },
 		{ "NOT name.given = Jan", "'; DROP TABLE record_contact; --|100%_|back\\slash|" },
@@ -209,12 +238,16 @@ IN_FIBER(filters_find_what_they_say)
 		{ "labels:segment", "Novák|" },
 		{ "labels.\"it's\" = \"\\\"quoted\\\"\"", "100%_|" },
 		{ "labels.segment = \"\"", "'; DROP TABLE record_contact; --|100%_|back\\slash|" },
-		{ "labels.segment != retail", "'; DROP TABLE record_contact; --|100%_|back\\slash|" },
+		{ "labels.segment != retail",
+			"'; DROP TABLE record_contact; --|100%_|back\\slash|" },
 		{ "labels:*", "100%_|Novák|" },
-		{ "birth_date = \"\" AND owner_id = " USER_A " AND team_id = \"\" AND Novák", "Novák|" },
+		{ "birth_date = \"\" AND owner_id = " USER_A " AND team_id = \"\" AND Novák",
+			"Novák|" },
 		{ "birth_date:* OR birth_date > 2020-01-01", NULL },
-		{ "create_time > 2020-01-01T00:00:00Z create_time < 9999-12-31T23:59:59.999999Z revision = 1 Novák", "Novák|" },
-		{ "create_time > 0001-01-01 AND revision < 9223372036854775807 AND revision > -9223372036854775808 AND Nov", "Novák|" },
+		{ "create_time > 2020-01-01T00:00:00Z create_time < 9999-12-31T23:59:59.999999Z revision = 1 Novák",
+			"Novák|" },
+		{ "create_time > 0001-01-01 AND revision < 9223372036854775807 AND revision > -9223372036854775808 AND Nov",
+			"Novák|" },
 		{ "owner_id != " USER_A, NULL },
 		{ "(Novák OR 100) AND NOT (display_name = Novák)", "100%_|" },
 		{ "\"Novák\" OR \"$1\" OR \"$3::text\"", "Novák|" },
@@ -225,7 +258,8 @@ IN_FIBER(filters_find_what_they_say)
 	given(f, "'; DROP TABLE record_contact; --", "", "", "{}");
 	for (size_t i = 0; i < COUNT(CASES); i++) {
 		struct buf names = buf_new(f->arena, 0);
-		Crm__ListContactsResponse *page = list(f, (struct question){ .filter = CASES[i].filter, .order_by = "display_name" });
+		Crm__ListContactsResponse *page = list(f,
+			(struct question){ .filter = CASES[i].filter, .order_by = "display_name" });
 		for (size_t k = 0; k < page->n_contacts; k++)
 			buf_printf(&names, "%s|", page->contacts[k]->display_name);
 		if (strcmp(buf_cstr(&names), CASES[i].names ? CASES[i].names : "") != 0)
@@ -237,7 +271,11 @@ IN_FIBER(a_filter_and_a_page_go_together)
 {
 	size_t n;
 	given_contacts(f, 70);
-	(void)walk(f, (struct question){ .page_size = 4, .filter = "name.given = A OR name.given = B", .order_by = "name.given desc, display_name" }, &n);
+	(void)walk(f,
+		(struct question){ .page_size = 4,
+			.filter = "name.given = A OR name.given = B",
+			.order_by = "name.given desc, display_name" },
+		&n);
 	assert_int_equal(n, 20);
 }
 

@@ -23,7 +23,8 @@ static struct answer create(struct kit_fixture *f, struct caller c, Crm__Contact
 	return kit_call(f, c, "contacts/CreateContact", &record_contact, resource_create, &q);
 }
 
-static struct answer update(struct kit_fixture *f, struct caller c, Crm__Contact *contact, const char *path)
+static struct answer update(
+	struct kit_fixture *f, struct caller c, Crm__Contact *contact, const char *path)
 {
 	Crm__UpdateContactRequest q = CRM__UPDATE_CONTACT_REQUEST__INIT;
 	Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
@@ -42,7 +43,8 @@ static struct answer get(struct kit_fixture *f, struct caller c, const char *id)
 	return kit_call(f, c, "contacts/GetContact", &record_contact, resource_get, &q);
 }
 
-static struct answer delete(struct kit_fixture *f, struct caller c, const char *id, const char *etag)
+static struct answer delete (
+	struct kit_fixture *f, struct caller c, const char *id, const char *etag)
 {
 	Crm__DeleteContactRequest q = CRM__DELETE_CONTACT_REQUEST__INIT;
 	q.id = id;
@@ -75,11 +77,13 @@ static void assert_failed(struct answer a, enum status status, const char *field
 /* The newest event. */
 static Crm__Event *last_event(struct kit_fixture *f)
 {
-	const char *hex = kit_value(f, "SELECT encode(payload, 'hex') FROM outbox ORDER BY seq DESC LIMIT 1");
+	const char *hex =
+		kit_value(f, "SELECT encode(payload, 'hex') FROM outbox ORDER BY seq DESC LIMIT 1");
 	struct buf b = buf_new(f->arena, 0);
 	for (const char *p = hex; p[0] && p[1]; p += 2) {
 		static const char DIGITS[] = "0123456789abcdef";
-		buf_put_c(&b, (char)((strchr(DIGITS, p[0]) - DIGITS) << 4 | (strchr(DIGITS, p[1]) - DIGITS)));
+		buf_put_c(&b, (char)((strchr(DIGITS, p[0]) - DIGITS) << 4 |
+				      (strchr(DIGITS, p[1]) - DIGITS)));
 	}
 	Crm__Event *e;
 	assert_int_equal(pb_unpack(f->arena, &crm__event__descriptor, buf_str(&b), &e), ST_OK);
@@ -89,7 +93,8 @@ static Crm__Event *last_event(struct kit_fixture *f)
 static Crm__Contact *part(struct kit_fixture *f, ProtobufCBinaryData b)
 {
 	Crm__Contact *c;
-	assert_int_equal(pb_unpack(f->arena, &crm__contact__descriptor, str_n(b.data, b.len), &c), ST_OK);
+	assert_int_equal(
+		pb_unpack(f->arena, &crm__contact__descriptor, str_n(b.data, b.len), &c), ST_OK);
 	return c;
 }
 
@@ -139,7 +144,8 @@ IN_FIBER(creating_tells_an_event_with_the_whole_resource)
 	assert_string_equal(e->resource_id, c->id);
 	assert_string_equal(e->verb, "created");
 	assert_string_equal(e->actor_id, USER_A);
-	assert_string_equal(e->traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+	assert_string_equal(
+		e->traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
 	assert_int_equal(e->revision, 1);
 	assert_int_equal(e->before.len, 0);
 	assert_true(pb_equal(part(f, e->after), c));
@@ -176,15 +182,19 @@ IN_FIBER(what_one_may_not_see_is_not_found)
 	Crm__Contact *c = given_contact(f, "Jana");
 	assert_failed(get(f, anyone, UNKNOWN), ST_NOT_FOUND, "id");
 	assert_failed(get(f, (struct caller){ .tenant = TENANT_B }, c->id), ST_NOT_FOUND, "id");
-	assert_failed(get(f, (struct caller){ .user = USER_B, .sees_own_only = true }, c->id), ST_NOT_FOUND, "id");
-	assert_failed(get(f, (struct caller){ .user = USER_B, .sees_team = TEAM_B }, c->id), ST_NOT_FOUND, "id");
+	assert_failed(get(f, (struct caller){ .user = USER_B, .sees_own_only = true }, c->id),
+		ST_NOT_FOUND, "id");
+	assert_failed(get(f, (struct caller){ .user = USER_B, .sees_team = TEAM_B }, c->id),
+		ST_NOT_FOUND, "id");
 	contact_of(f, get(f, (struct caller){ .sees_own_only = true }, c->id));
 	contact_of(f, get(f, (struct caller){ .user = USER_B, .sees_team = TEAM_A }, c->id));
 	Crm__Contact changed = CRM__CONTACT__INIT;
 	changed.id = c->id;
 	changed.note = "x";
-	assert_failed(update(f, (struct caller){ .tenant = TENANT_B }, &changed, NULL), ST_NOT_FOUND, "contact.id");
-	assert_failed(delete(f, (struct caller){ .tenant = TENANT_B }, c->id, ""), ST_NOT_FOUND, "id");
+	assert_failed(update(f, (struct caller){ .tenant = TENANT_B }, &changed, NULL),
+		ST_NOT_FOUND, "contact.id");
+	assert_failed(
+		delete (f, (struct caller){ .tenant = TENANT_B }, c->id, ""), ST_NOT_FOUND, "id");
 }
 
 /* ---- owner and team ---- */
@@ -344,7 +354,9 @@ IN_FIBER(updates_that_race_are_repeated_on_fresh_data)
 	Crm__Contact *c = given_contact(f, "Jana");
 	group_init(&g);
 	for (int i = 0; i < N; i++) {
-		writers[i] = (struct writer){ .f = f, .id = c->id, .label = arena_printf(f->arena, "%d", i) };
+		writers[i] = (struct writer){
+			.f = f, .id = c->id, .label = arena_printf(f->arena, "%d", i)
+		};
 		group_spawn(&g, add_label, &writers[i]);
 	}
 	assert_int_equal(group_wait(&g), ST_OK);
@@ -361,12 +373,12 @@ IN_FIBER(a_deleted_record_can_be_read_and_brought_back)
 {
 	Crm__Contact *c = given_contact(f, "Jana");
 	assert_failed(undelete(f, anyone, c->id), ST_FAILED_PRECONDITION, "id");
-	assert_failed(delete(f, anyone, c->id, "5"), ST_ABORTED, "etag");
-	Crm__Contact *gone = contact_of(f, delete(f, anyone, c->id, "1"));
+	assert_failed(delete (f, anyone, c->id, "5"), ST_ABORTED, "etag");
+	Crm__Contact *gone = contact_of(f, delete (f, anyone, c->id, "1"));
 	assert_non_null(gone->delete_time);
 	assert_int_equal(gone->revision, 2);
 	assert_string_equal(last_event(f)->verb, "deleted");
-	assert_failed(delete(f, anyone, c->id, ""), ST_NOT_FOUND, "id");
+	assert_failed(delete (f, anyone, c->id, ""), ST_NOT_FOUND, "id");
 	Crm__Contact u = CRM__CONTACT__INIT;
 	u.id = c->id;
 	u.note = "x";
@@ -386,7 +398,10 @@ static Crm__Affiliation *given_affiliation(struct kit_fixture *f)
 	a.organization_id = TEAM_A;
 	a.title = "Buyer";
 	q.affiliation = &a;
-	return kit_answer(f, kit_call(f, anyone, "contacts/CreateAffiliation", &record_affiliation, resource_create, &q), &crm__affiliation__descriptor);
+	return kit_answer(f,
+		kit_call(f, anyone, "contacts/CreateAffiliation", &record_affiliation,
+			resource_create, &q),
+		&crm__affiliation__descriptor);
 }
 
 IN_FIBER(a_hard_delete_removes_the_row_and_tells_what_was)
@@ -394,7 +409,9 @@ IN_FIBER(a_hard_delete_removes_the_row_and_tells_what_was)
 	Crm__Affiliation *a = given_affiliation(f);
 	Crm__DeleteAffiliationRequest q = CRM__DELETE_AFFILIATION_REQUEST__INIT;
 	q.id = a->id;
-	Crm__Affiliation *gone = kit_answer(f, kit_call(f, anyone, "contacts/DeleteAffiliation", &record_affiliation, resource_delete, &q),
+	Crm__Affiliation *gone = kit_answer(f,
+		kit_call(f, anyone, "contacts/DeleteAffiliation", &record_affiliation,
+			resource_delete, &q),
 		&crm__affiliation__descriptor);
 	assert_true(pb_equal(gone, a));
 	assert_string_equal(kit_value(f, "SELECT count(*) FROM record_affiliation"), "0");
@@ -403,7 +420,9 @@ IN_FIBER(a_hard_delete_removes_the_row_and_tells_what_was)
 	assert_int_equal(e->revision, 2);
 	assert_int_equal(e->after.len, 0);
 	assert_true(e->before.len > 0);
-	assert_failed(kit_call(f, anyone, "contacts/DeleteAffiliation", &record_affiliation, resource_delete, &q), ST_NOT_FOUND, "id");
+	assert_failed(kit_call(f, anyone, "contacts/DeleteAffiliation", &record_affiliation,
+			      resource_delete, &q),
+		ST_NOT_FOUND, "id");
 }
 
 IN_FIBER(immutable_fields_may_be_repeated_but_not_changed)
@@ -412,12 +431,16 @@ IN_FIBER(immutable_fields_may_be_repeated_but_not_changed)
 	Crm__UpdateAffiliationRequest q = CRM__UPDATE_AFFILIATION_REQUEST__INIT;
 	q.affiliation = a;
 	a->title = "Boss";
-	Crm__Affiliation *got = kit_answer(f, kit_call(f, anyone, "contacts/UpdateAffiliation", &record_affiliation, resource_update, &q),
+	Crm__Affiliation *got = kit_answer(f,
+		kit_call(f, anyone, "contacts/UpdateAffiliation", &record_affiliation,
+			resource_update, &q),
 		&crm__affiliation__descriptor);
 	assert_string_equal(got->title, "Boss");
 	a->etag = "";
 	a->contact_id = USER_B;
-	assert_failed(kit_call(f, anyone, "contacts/UpdateAffiliation", &record_affiliation, resource_update, &q), ST_INVALID_ARGUMENT, "affiliation.contact_id");
+	assert_failed(kit_call(f, anyone, "contacts/UpdateAffiliation", &record_affiliation,
+			      resource_update, &q),
+		ST_INVALID_ARGUMENT, "affiliation.contact_id");
 }
 
 IN_FIBER(secrets_reach_the_row_but_neither_answer_nor_event)
@@ -428,23 +451,30 @@ IN_FIBER(secrets_reach_the_row_but_neither_answer_nor_event)
 	u.display_name = "A";
 	u.password = "correct horse battery";
 	q.user = &u;
-	Crm__User *got = kit_answer(f, kit_call(f, anyone, "identity/CreateUser", &record_user, resource_create, &q), &crm__user__descriptor);
+	Crm__User *got = kit_answer(f,
+		kit_call(f, anyone, "identity/CreateUser", &record_user, resource_create, &q),
+		&crm__user__descriptor);
 	assert_string_equal(got->password, "");
 	assert_string_equal(kit_value(f, "SELECT password_length FROM record_user"), "21");
-	assert_string_equal(kit_value(f, "SELECT position('correct horse'::bytea IN payload) FROM outbox"), "0");
+	assert_string_equal(
+		kit_value(f, "SELECT position('correct horse'::bytea IN payload) FROM outbox"),
+		"0");
 }
 
 /* ---- batches ---- */
 
-static struct answer batch_create(struct kit_fixture *f, Crm__CreateContactRequest **requests, size_t n)
+static struct answer batch_create(
+	struct kit_fixture *f, Crm__CreateContactRequest **requests, size_t n)
 {
 	Crm__BatchCreateContactsRequest q = CRM__BATCH_CREATE_CONTACTS_REQUEST__INIT;
 	q.n_requests = n;
 	q.requests = requests;
-	return kit_call(f, anyone, "contacts/BatchCreateContacts", &record_contact, resource_batch_create, &q);
+	return kit_call(f, anyone, "contacts/BatchCreateContacts", &record_contact,
+		resource_batch_create, &q);
 }
 
-static Crm__CreateContactRequest *creation(struct kit_fixture *f, const char *display_name, const char *source)
+static Crm__CreateContactRequest *creation(
+	struct kit_fixture *f, const char *display_name, const char *source)
 {
 	Crm__CreateContactRequest *q = pb_new(f->arena, &crm__create_contact_request__descriptor);
 	q->contact = pb_new(f->arena, &crm__contact__descriptor);
@@ -455,20 +485,27 @@ static Crm__CreateContactRequest *creation(struct kit_fixture *f, const char *di
 
 IN_FIBER(a_batch_creates_all_in_one_transaction)
 {
-	Crm__CreateContactRequest *requests[] = { creation(f, "A", ""), creation(f, "B", ""), creation(f, "C", "") };
-	Crm__BatchCreateContactsResponse *r = kit_answer(f, batch_create(f, requests, 3), &crm__batch_create_contacts_response__descriptor);
+	Crm__CreateContactRequest *requests[] = { creation(f, "A", ""), creation(f, "B", ""),
+		creation(f, "C", "") };
+	Crm__BatchCreateContactsResponse *r = kit_answer(
+		f, batch_create(f, requests, 3), &crm__batch_create_contacts_response__descriptor);
 	assert_int_equal(r->n_contacts, 3);
 	assert_string_equal(r->contacts[1]->display_name, "B");
-	assert_string_equal(kit_value(f, "SELECT count(DISTINCT xmin::text) || ' ' || count(*) FROM record_contact"), "1 3");
+	assert_string_equal(
+		kit_value(f,
+			"SELECT count(DISTINCT xmin::text) || ' ' || count(*) FROM record_contact"),
+		"1 3");
 	assert_string_equal(kit_value(f, "SELECT count(*) FROM outbox"), "3");
 }
 
 IN_FIBER(a_batch_that_fails_names_its_request_and_stores_nothing)
 {
 	Crm__CreateContactRequest *requests[] = { creation(f, "A", "s"), creation(f, "bad", "") };
-	assert_failed(batch_create(f, requests, 2), ST_INVALID_ARGUMENT, "requests[1].contact.display_name");
+	assert_failed(batch_create(f, requests, 2), ST_INVALID_ARGUMENT,
+		"requests[1].contact.display_name");
 	requests[1] = creation(f, "B", "s");
-	assert_failed(batch_create(f, requests, 2), ST_ALREADY_EXISTS, "requests[1].contact.source");
+	assert_failed(
+		batch_create(f, requests, 2), ST_ALREADY_EXISTS, "requests[1].contact.source");
 	requests[1] = creation(f, "B", "");
 	requests[1]->request_id = UNKNOWN;
 	assert_failed(batch_create(f, requests, 2), ST_INVALID_ARGUMENT, "requests[1].request_id");
@@ -481,14 +518,16 @@ static struct answer batch_get(struct kit_fixture *f, const char **ids, size_t n
 	Crm__BatchGetContactsRequest q = CRM__BATCH_GET_CONTACTS_REQUEST__INIT;
 	q.n_ids = n;
 	q.ids = ids;
-	return kit_call(f, anyone, "contacts/BatchGetContacts", &record_contact, resource_batch_get, &q);
+	return kit_call(
+		f, anyone, "contacts/BatchGetContacts", &record_contact, resource_batch_get, &q);
 }
 
 IN_FIBER(a_batch_is_read_in_the_order_asked)
 {
 	const char *a = given_contact(f, "A")->id, *b = given_contact(f, "B")->id;
 	const char *ids[] = { b, a, b };
-	Crm__BatchGetContactsResponse *r = kit_answer(f, batch_get(f, ids, 3), &crm__batch_get_contacts_response__descriptor);
+	Crm__BatchGetContactsResponse *r =
+		kit_answer(f, batch_get(f, ids, 3), &crm__batch_get_contacts_response__descriptor);
 	assert_int_equal(r->n_contacts, 3);
 	assert_string_equal(r->contacts[0]->display_name, "B");
 	assert_string_equal(r->contacts[1]->display_name, "A");
@@ -508,7 +547,8 @@ static struct answer batch_update(struct kit_fixture *f, Crm__Contact **contacts
 		q.requests[i] = pb_new(f->arena, &crm__update_contact_request__descriptor);
 		q.requests[i]->contact = contacts[i];
 	}
-	return kit_call(f, anyone, "contacts/BatchUpdateContacts", &record_contact, resource_batch_update, &q);
+	return kit_call(f, anyone, "contacts/BatchUpdateContacts", &record_contact,
+		resource_batch_update, &q);
 }
 
 IN_FIBER(a_batch_updates_all_or_none)
@@ -522,7 +562,8 @@ IN_FIBER(a_batch_updates_all_or_none)
 	assert_failed(batch_update(f, both, 2), ST_ABORTED, "requests[1].contact.etag");
 	assert_string_equal(kit_value(f, "SELECT max(revision) FROM record_contact"), "1");
 	ub.etag = "1";
-	Crm__BatchUpdateContactsResponse *r = kit_answer(f, batch_update(f, both, 2), &crm__batch_update_contacts_response__descriptor);
+	Crm__BatchUpdateContactsResponse *r = kit_answer(
+		f, batch_update(f, both, 2), &crm__batch_update_contacts_response__descriptor);
 	assert_string_equal(r->contacts[1]->note, "x");
 	assert_string_equal(kit_value(f, "SELECT min(revision) FROM record_contact"), "2");
 	ub.id = a->id;
@@ -534,18 +575,24 @@ IN_FIBER(a_batch_updates_all_or_none)
 IN_FIBER(a_batch_deletes_all_or_none)
 {
 	Crm__BatchDeleteContactsRequest q = CRM__BATCH_DELETE_CONTACTS_REQUEST__INIT;
-	Crm__DeleteContactRequest a = CRM__DELETE_CONTACT_REQUEST__INIT, b = CRM__DELETE_CONTACT_REQUEST__INIT, *both[] = { &a, &b };
+	Crm__DeleteContactRequest a = CRM__DELETE_CONTACT_REQUEST__INIT,
+				  b = CRM__DELETE_CONTACT_REQUEST__INIT, *both[] = { &a, &b };
 	a.id = given_contact(f, "A")->id;
 	b.id = UNKNOWN;
 	q.n_requests = 2;
 	q.requests = both;
-	assert_failed(kit_call(f, anyone, "contacts/BatchDeleteContacts", &record_contact, resource_batch_delete, &q), ST_NOT_FOUND, "requests[1].id");
+	assert_failed(kit_call(f, anyone, "contacts/BatchDeleteContacts", &record_contact,
+			      resource_batch_delete, &q),
+		ST_NOT_FOUND, "requests[1].id");
 	b.id = given_contact(f, "B")->id;
 	Crm__BatchDeleteContactsResponse *r = kit_answer(f,
-		kit_call(f, anyone, "contacts/BatchDeleteContacts", &record_contact, resource_batch_delete, &q), &crm__batch_delete_contacts_response__descriptor);
+		kit_call(f, anyone, "contacts/BatchDeleteContacts", &record_contact,
+			resource_batch_delete, &q),
+		&crm__batch_delete_contacts_response__descriptor);
 	assert_int_equal(r->n_contacts, 2);
 	assert_non_null(r->contacts[1]->delete_time);
-	assert_string_equal(kit_value(f, "SELECT count(*) FROM record_contact WHERE delete_time IS NULL"), "0");
+	assert_string_equal(
+		kit_value(f, "SELECT count(*) FROM record_contact WHERE delete_time IS NULL"), "0");
 }
 
 int main(void)

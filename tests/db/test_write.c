@@ -25,7 +25,8 @@ static struct answer create(struct kit_fixture *f, struct caller c, const char *
 
 static const char *counts(struct kit_fixture *f)
 {
-	return kit_value(f, "SELECT (SELECT count(*) FROM record_contact) || ' ' || (SELECT count(*) FROM outbox) || ' ' || (SELECT count(*) FROM idempotency)");
+	return kit_value(f,
+		"SELECT (SELECT count(*) FROM record_contact) || ' ' || (SELECT count(*) FROM outbox) || ' ' || (SELECT count(*) FROM idempotency)");
 }
 
 static void assert_same(struct str a, struct str b)
@@ -52,8 +53,11 @@ IN_FIBER(the_same_id_and_body_for_another_method_is_refused)
 	Crm__DeleteOrganizationRequest same = CRM__DELETE_ORGANIZATION_REQUEST__INIT;
 	same.id = q.id = given_contact(f, "Jana")->id;
 	same.request_id = q.request_id = REQUEST;
-	kit_answer(f, kit_call(f, c, "contacts/DeleteContact", &record_contact, resource_delete, &q), &crm__contact__descriptor);
-	struct answer other = kit_call(f, c, "contacts/DeleteOrganization", &record_contact, resource_delete, &same);
+	kit_answer(f,
+		kit_call(f, c, "contacts/DeleteContact", &record_contact, resource_delete, &q),
+		&crm__contact__descriptor);
+	struct answer other = kit_call(
+		f, c, "contacts/DeleteOrganization", &record_contact, resource_delete, &same);
 	assert_int_equal(other.status, ST_INVALID_ARGUMENT);
 	assert_string_equal(other.field, "request_id");
 }
@@ -75,9 +79,13 @@ IN_FIBER(the_same_id_with_another_body_is_refused)
 
 IN_FIBER(the_same_id_of_another_user_or_tenant_is_another_request)
 {
-	kit_answer(f, create(f, (struct caller){ .request_id = REQUEST }, "Jana"), &crm__contact__descriptor);
-	kit_answer(f, create(f, (struct caller){ .request_id = REQUEST, .user = USER_B }, "Jana"), &crm__contact__descriptor);
-	kit_answer(f, create(f, (struct caller){ .request_id = REQUEST, .tenant = TENANT_B }, "Jana"), &crm__contact__descriptor);
+	kit_answer(f, create(f, (struct caller){ .request_id = REQUEST }, "Jana"),
+		&crm__contact__descriptor);
+	kit_answer(f, create(f, (struct caller){ .request_id = REQUEST, .user = USER_B }, "Jana"),
+		&crm__contact__descriptor);
+	kit_answer(f,
+		create(f, (struct caller){ .request_id = REQUEST, .tenant = TENANT_B }, "Jana"),
+		&crm__contact__descriptor);
 	assert_string_equal(counts(f), "3 3 3");
 }
 
@@ -110,24 +118,26 @@ IN_FIBER(twenty_at_once_have_one_effect_and_one_answer)
 	assert_string_equal(counts(f), "1 1 1");
 }
 
-static struct answer delete(struct kit_fixture *f, const char *id)
+static struct answer delete (struct kit_fixture *f, const char *id)
 {
 	Crm__DeleteContactRequest q = CRM__DELETE_CONTACT_REQUEST__INIT;
 	q.id = id;
 	q.request_id = REQUEST;
-	return kit_call(f, (struct caller){ .request_id = REQUEST }, "contacts/DeleteContact", &record_contact, resource_delete, &q);
+	return kit_call(f, (struct caller){ .request_id = REQUEST }, "contacts/DeleteContact",
+		&record_contact, resource_delete, &q);
 }
 
 IN_FIBER(a_repeated_delete_answers_as_the_first)
 {
 	const char *id = given_contact(f, "Jana")->id;
-	struct answer first = delete(f, id), second = delete(f, id);
+	struct answer first = delete (f, id), second = delete (f, id);
 	assert_int_equal(first.status, ST_OK);
 	assert_int_equal(second.status, ST_OK);
 	assert_same(first.wire, second.wire);
 }
 
-static struct answer set_note(struct kit_fixture *f, const char *request_id, const char *id, const char *note)
+static struct answer set_note(
+	struct kit_fixture *f, const char *request_id, const char *id, const char *note)
 {
 	Crm__UpdateContactRequest q = CRM__UPDATE_CONTACT_REQUEST__INIT;
 	Crm__Contact c = CRM__CONTACT__INIT;
@@ -135,7 +145,8 @@ static struct answer set_note(struct kit_fixture *f, const char *request_id, con
 	c.note = note;
 	q.contact = &c;
 	q.request_id = request_id;
-	return kit_call(f, (struct caller){ .request_id = request_id }, "contacts/UpdateContact", &record_contact, resource_update, &q);
+	return kit_call(f, (struct caller){ .request_id = request_id }, "contacts/UpdateContact",
+		&record_contact, resource_update, &q);
 }
 
 IN_FIBER(a_repeated_update_answers_as_the_first_though_others_wrote_since)
@@ -147,7 +158,8 @@ IN_FIBER(a_repeated_update_answers_as_the_first_though_others_wrote_since)
 	assert_int_equal(second.status, ST_OK);
 	assert_same(first.wire, second.wire);
 	assert_string_equal(kit_value(f, "SELECT note FROM record_contact"), "b");
-	assert_int_equal(set_note(f, "", id, "a").status, ST_OK); /* now the repeat would change nothing, and still must not answer what is there now */
+	/* now the repeat would change nothing, and still must not answer what is there now */
+	assert_int_equal(set_note(f, "", id, "a").status, ST_OK);
 	struct answer third = set_note(f, REQUEST, id, "a");
 	assert_same(first.wire, third.wire);
 }
@@ -163,7 +175,8 @@ IN_FIBER(a_failed_request_may_be_tried_again_under_its_id)
 /* ---- the pieces, for handlers of their own ---- */
 
 /* A batch with a new contact in it. */
-static struct db_batch *new_contact_batch(struct call *call, Crm__Contact **ret, struct change *ret_change)
+static struct db_batch *new_contact_batch(
+	struct call *call, Crm__Contact **ret, struct change *ret_change)
 {
 	Crm__Contact *c = pb_new(call->arena, &crm__contact__descriptor);
 	struct db_batch *b = db_batch_new(call->service->db, call->arena);
@@ -176,7 +189,8 @@ static struct db_batch *new_contact_batch(struct call *call, Crm__Contact **ret,
 static struct call *new_call(struct kit_fixture *f, const char *request_id)
 {
 	Crm__CreateContactRequest *q = pb_new(f->arena, &crm__create_contact_request__descriptor);
-	return kit_new_call(f, (struct caller){ .request_id = request_id }, "contacts/CreateContact", &record_contact, q);
+	return kit_new_call(f, (struct caller){ .request_id = request_id },
+		"contacts/CreateContact", &record_contact, q);
 }
 
 IN_FIBER(a_resent_creation_that_was_stored_already_is_a_success)
@@ -185,13 +199,16 @@ IN_FIBER(a_resent_creation_that_was_stored_already_is_a_success)
 	struct change change;
 	Crm__Contact *c;
 	struct db_batch *first = new_contact_batch(call, &c, &change);
-	assert_int_equal(db_write(f->service.db, f->arena, first, NULL), ST_OK); /* as if the answer had been lost */
+	/* as if the answer had been lost */
+	assert_int_equal(db_write(f->service.db, f->arena, first, NULL), ST_OK);
 	struct db_batch *again = db_batch_new(f->service.db, f->arena);
-	(void)db_batch_add(again, &sql_record_contact_insert, (struct db_args){ .input = c, .call = call->scope });
+	(void)db_batch_add(again, &sql_record_contact_insert,
+		(struct db_args){ .input = c, .call = call->scope });
 	assert_int_equal(call_write(call, again, &change, 1, c), ST_OK);
 	assert_true(call->has_reply);
 	again = db_batch_new(f->service.db, f->arena);
-	(void)db_batch_add(again, &sql_record_contact_insert, (struct db_args){ .input = c, .call = call->scope });
+	(void)db_batch_add(again, &sql_record_contact_insert,
+		(struct db_args){ .input = c, .call = call->scope });
 	change.entity = "person"; /* the table need not be named like the resource */
 	assert_int_equal(call_write(call, again, &change, 1, c), ST_OK);
 	change.insert_at = 1; /* but another row's key is another matter */
@@ -208,7 +225,8 @@ IN_FIBER(a_guard_that_fails_undoes_everything_and_says_so)
 	stale.id = REQUEST;
 	stale.revision = 5;
 	stale.owner_id = USER_A;
-	(void)db_batch_add(b, &sql_record_contact_update, (struct db_args){ .input = &stale, .call = call->scope });
+	(void)db_batch_add(b, &sql_record_contact_update,
+		(struct db_args){ .input = &stale, .call = call->scope });
 	assert_int_equal(call_write(call, b, &change, 1, c), ST_ABORTED);
 	assert_string_equal(counts(f), "0 0 0");
 	assert_false(call->has_reply);
@@ -218,7 +236,8 @@ IN_FIBER(a_guard_that_fails_undoes_everything_and_says_so)
 static struct db_tx *begin(struct kit_fixture *f)
 {
 	struct db_tx *tx = NULL;
-	for (int64_t end = clock_mono_us() + 10000000; db_begin(f->service.db, f->arena, &tx) != ST_OK && clock_mono_us() < end;)
+	for (int64_t end = clock_mono_us() + 10000000;
+		db_begin(f->service.db, f->arena, &tx) != ST_OK && clock_mono_us() < end;)
 		assert_int_equal(fiber_sleep_us(5000), ST_OK);
 	assert_non_null(tx);
 	return tx;
@@ -234,7 +253,9 @@ IN_FIBER(a_transaction_writes_the_same_rows)
 	c->display_name = "Jana";
 	assert_int_equal(resource_prepare_create(call, &record_contact, c, unused, &change), ST_OK);
 	tx = begin(f);
-	assert_int_equal(db_tx_run(tx, &sql_record_contact_insert, (struct db_args){ .input = c, .call = call->scope }, NULL, NULL), ST_OK);
+	assert_int_equal(db_tx_run(tx, &sql_record_contact_insert,
+				 (struct db_args){ .input = c, .call = call->scope }, NULL, NULL),
+		ST_OK);
 	assert_int_equal(call_write_tx(call, tx, &change, 1, c), ST_OK);
 	assert_string_equal(counts(f), "0 0 0");
 	assert_int_equal(db_commit(tx, NULL), ST_OK);
@@ -264,7 +285,10 @@ IN_FIBER(an_event_is_taken_in_once_and_never_a_stale_one)
 	call.inbox_revision = 6;
 	b = db_batch_new(f->service.db, f->arena);
 	assert_int_equal(call_write(&call, b, NULL, 0, NULL), ST_OK);
-	assert_string_equal(kit_value(f, "SELECT count(*) || ' ' || (SELECT max(revision) FROM inbox_revision) FROM inbox"), "2 6");
+	assert_string_equal(
+		kit_value(f,
+			"SELECT count(*) || ' ' || (SELECT max(revision) FROM inbox_revision) FROM inbox"),
+		"2 6");
 }
 
 int main(void)

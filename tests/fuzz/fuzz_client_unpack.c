@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	void *msg;
 
 	(void)!client_unpack(a, &crm__list_timeline_response__descriptor, str_n(data, size), &msg);
-	(void)!client_unpack(a, &grpc__reflection__v1__server_reflection_response__descriptor, str_n(data, size), &msg);
+	(void)!client_unpack(a, &grpc__reflection__v1__server_reflection_response__descriptor,
+		str_n(data, size), &msg);
 	arena_free(a);
 	return 0;
 }

@@ -2,11 +2,16 @@
 #include "kit/filter.h"
 
 static const struct filter_field FIELDS[] = {
-	{ "id", "c.id", FILTER_UUID, true, false },       { "name", "c.name", FILTER_FOLD, true, true },
-	{ "text", "c.text", FILTER_TEXT, false, true },   { "count", "c.count", FILTER_INT, true, false },
-	{ "flag", "c.flag", FILTER_BOOL, false, false },  { "time", "c.time", FILTER_TIME, true, false },
-	{ "date", "c.date", FILTER_DATE, false, false },  { "list", "c.list", FILTER_LIST, false, true },
-	{ "map", "c.map", FILTER_MAP, false, false },     { 0 },
+	{ "id", "c.id", FILTER_UUID, true, false },
+	{ "name", "c.name", FILTER_FOLD, true, true },
+	{ "text", "c.text", FILTER_TEXT, false, true },
+	{ "count", "c.count", FILTER_INT, true, false },
+	{ "flag", "c.flag", FILTER_BOOL, false, false },
+	{ "time", "c.time", FILTER_TIME, true, false },
+	{ "date", "c.date", FILTER_DATE, false, false },
+	{ "list", "c.list", FILTER_LIST, false, true },
+	{ "map", "c.map", FILTER_MAP, false, false },
+	{ 0 },
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

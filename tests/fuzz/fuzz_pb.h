@@ -15,7 +15,8 @@ static inline struct pb_schema *fuzz_schema(void)
 }
 
 /* Sound wire unpacks (or is too large) to a struct that equals its copy and what it packs to. */
-static inline void fuzz_struct(struct arena *a, const ProtobufCMessageDescriptor *d, struct str wire)
+static inline void fuzz_struct(
+	struct arena *a, const ProtobufCMessageDescriptor *d, struct str wire)
 {
 	void *msg, *again;
 	enum status st = pb_unpack(a, d, wire, &msg);
@@ -57,7 +58,8 @@ static inline void fuzz_schema_use(const struct pb_schema *s)
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < services[i]->n_methods; k++) {
 			const struct pb_message *m = services[i]->methods[k].input;
-			(void)!pb_validate(a, m, STR("\x0a\x02\x08\x01\x10\x05"), PB_VALIDATE_RULES, &v);
+			(void)!pb_validate(
+				a, m, STR("\x0a\x02\x08\x01\x10\x05"), PB_VALIDATE_RULES, &v);
 			(void)!pb_json_from_wire(a, s, m, STR(""), PB_JSON_DEFAULTS, &json);
 		}
 	}

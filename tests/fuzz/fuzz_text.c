@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int64_t n;
 
 	assert(!uuid_parse(text, &id) || strncasecmp(uuid_text(a, id), text.p, UUID_TEXT) == 0);
-	assert(crypto_base64url_decode(a, text, &bytes) != ST_OK || str_is(text, crypto_base64url(a, bytes)));
+	assert(crypto_base64url_decode(a, text, &bytes) != ST_OK ||
+		str_is(text, crypto_base64url(a, bytes)));
 	assert(!str_to_i64(text, &n) || text.n > 0);
 	assert(!utf8_is_valid(text) || utf8_count(text) <= size);
 	arena_free(a);

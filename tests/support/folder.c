@@ -18,7 +18,8 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 void folder_remove(const char *path)
 {
-	(void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* the next sweep takes what stays */
+	/* the next sweep takes what stays */
+	(void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* The program that a folder is named for, 0 if it is not one of the prefix. */

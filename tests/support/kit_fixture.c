@@ -162,7 +162,11 @@ static void free_schema(void *schema)
 static struct db *new_db(struct kit_fixture *f)
 {
 	static const struct db_statements *const sets[] = { &kit_statements, &records_statements };
-	const struct db_config c = { .url = postgres_url(f->pg), .read_lanes = 1, .write_lanes = 2, .exclusive = 2, .in_flight = 256,
+	const struct db_config c = { .url = postgres_url(f->pg),
+		.read_lanes = 1,
+		.write_lanes = 2,
+		.exclusive = 2,
+		.in_flight = 256,
 		.statement_timeout_ms = 10000 };
 	return db_new(f->loop, &c, sets, 2, &all_types, &crm__call_scope__descriptor);
 }
@@ -183,15 +187,19 @@ int kit_setup(void **state)
 	uint8_t key[32] = { 7 };
 	if (!postgres_is_running(f->pg))
 		postgres_start(f->pg);
-	postgres_exec(f->pg, "TRUNCATE record_contact, record_affiliation, record_user, outbox, idempotency, inbox, inbox_revision, directory_user");
+	postgres_exec(f->pg,
+		"TRUNCATE record_contact, record_affiliation, record_user, outbox, idempotency, inbox, inbox_revision, directory_user");
 	f->arena = arena_new();
 	f->loop = loop_new();
 	f->def = (struct service_def){ .name = "contacts", .publishes = true };
-	f->service = (struct service){ .def = &f->def, .arena = arena_new(), .loop = f->loop, .metrics = metrics_new() };
+	f->service = (struct service){
+		.def = &f->def, .arena = arena_new(), .loop = f->loop, .metrics = metrics_new()
+	};
 	f->service.settings.database = postgres_url(f->pg);
 	f->service.settings.statement_timeout_ms = 10000;
 	f->service.page_key = secret_new(str_n(key, sizeof(key)));
-	if (pb_schema_new(str_n(crm_all_pb, (size_t)(crm_all_pb_end - crm_all_pb)), &schema) != ST_OK)
+	if (pb_schema_new(str_n(crm_all_pb, (size_t)(crm_all_pb_end - crm_all_pb)), &schema) !=
+		ST_OK)
 		return -1;
 	f->service.schema = schema;
 	arena_defer(f->service.arena, free_schema, schema);
@@ -205,7 +213,9 @@ int kit_teardown(void **state)
 {
 	struct kit_fixture *f = *state;
 	if (loop_self())
-		return 0; /* an assertion failed inside a fiber and left the loop by a jump: nothing here can be taken apart */
+		/* an assertion failed inside a fiber and left the loop by a jump: nothing here can
+		 * be taken apart */
+		return 0;
 	outbox_free(f->service.outbox);
 	bus_free(f->service.bus);
 	db_free(f->service.db);
@@ -246,7 +256,8 @@ static void run(void *arg)
 	b->fn(b->f);
 	fiber_set_deadline(fiber_self(), clock_mono_us() + WAIT_US);
 	if (b->f->service.bus)
-		assert_int_equal(bus_drain(b->f->service.bus), ST_OK); /* as a service that ends does */
+		/* as a service that ends does */
+		assert_int_equal(bus_drain(b->f->service.bus), ST_OK);
 	loop_stop(b->f->loop);
 }
 
@@ -286,7 +297,10 @@ static const struct pb_method *method_of(struct kit_fixture *f, const char *name
 	struct str rest = str_c(name);
 	struct str service = str_cut(&rest, '/');
 	bool is_identity = str_is(service, "identity");
-	const char *path = arena_printf(f->arena, is_identity ? "/crm.identity.v1.IdentityService/%s" : "/crm.contacts.v1.ContactsService/%s", rest.p);
+	const char *path = arena_printf(f->arena,
+		is_identity ? "/crm.identity.v1.IdentityService/%s"
+			    : "/crm.contacts.v1.ContactsService/%s",
+		rest.p);
 	const struct pb_method *m = pb_schema_method(f->service.schema, str_c(path));
 	assert_non_null(m);
 	return m;
@@ -296,13 +310,16 @@ static const ProtobufCMessageDescriptor *output_of(const char *name)
 {
 	struct str rest = str_c(name);
 	bool is_identity = str_is(str_cut(&rest, '/'), "identity");
-	const ProtobufCServiceDescriptor *s = is_identity ? &crm__identity_service__descriptor : &crm__contacts_service__descriptor;
-	const ProtobufCMethodDescriptor *m = protobuf_c_service_descriptor_get_method_by_name(s, rest.p);
+	const ProtobufCServiceDescriptor *s = is_identity ? &crm__identity_service__descriptor
+							  : &crm__contacts_service__descriptor;
+	const ProtobufCMethodDescriptor *m =
+		protobuf_c_service_descriptor_get_method_by_name(s, rest.p);
 	assert_non_null(m);
 	return m->output;
 }
 
-struct call *kit_new_call(struct kit_fixture *f, struct caller c, const char *method, const struct resource *r, const void *request)
+struct call *kit_new_call(struct kit_fixture *f, struct caller c, const char *method,
+	const struct resource *r, const void *request)
 {
 	struct call *call = arena_zalloc(f->arena, sizeof(*call));
 	*call = (struct call){
@@ -326,7 +343,8 @@ static enum status serve(struct call *call, enum status (*handler)(struct call *
 {
 	struct pb_violations v = { .n = 0 };
 	bool is_replayed;
-	if (pb_validate(call->arena, call->method->input, call->request_wire, PB_VALIDATE_RULES | PB_VALIDATE_UPDATE, &v) != ST_OK)
+	if (pb_validate(call->arena, call->method->input, call->request_wire,
+		    PB_VALIDATE_RULES | PB_VALIDATE_UPDATE, &v) != ST_OK)
 		return call_fail_violations(call, &v, "");
 	enum status st = handler(call);
 	if (st == ST_OK || call->method->policy.read_only)
@@ -335,7 +353,8 @@ static enum status serve(struct call *call, enum status (*handler)(struct call *
 	return is_replayed ? ST_OK : st;
 }
 
-struct answer kit_call(struct kit_fixture *f, struct caller c, const char *method, const struct resource *r, enum status (*handler)(struct call *call), const void *request)
+struct answer kit_call(struct kit_fixture *f, struct caller c, const char *method,
+	const struct resource *r, enum status (*handler)(struct call *call), const void *request)
 {
 	struct call *call = kit_new_call(f, c, method, r, request);
 	enum status st = serve(call, handler);
@@ -364,14 +383,19 @@ Crm__Contact *given_contact(struct kit_fixture *f, const char *display_name)
 	Crm__CreateContactRequest q = CRM__CREATE_CONTACT_REQUEST__INIT;
 	c.display_name = display_name;
 	q.contact = &c;
-	return kit_answer(f, kit_call(f, (struct caller){ 0 }, "contacts/CreateContact", &record_contact, resource_create, &q), &crm__contact__descriptor);
+	return kit_answer(f,
+		kit_call(f, (struct caller){ 0 }, "contacts/CreateContact", &record_contact,
+			resource_create, &q),
+		&crm__contact__descriptor);
 }
 
 void given_user(struct kit_fixture *f, const char *user_id, const char *team_id)
 {
-	postgres_exec(f->pg, arena_printf(f->arena,
-		"INSERT INTO directory_user (tenant_id, user_id, team_id, display_name, email, is_active, revision) VALUES ('" TENANT_A
-		"', '%s', '%s', 'U', 'u@example.com', true, 1)", user_id, team_id));
+	postgres_exec(f->pg,
+		arena_printf(f->arena,
+			"INSERT INTO directory_user (tenant_id, user_id, team_id, display_name, email, is_active, revision) VALUES ('" TENANT_A
+			"', '%s', '%s', 'U', 'u@example.com', true, 1)",
+			user_id, team_id));
 }
 
 const char *kit_value(struct kit_fixture *f, const char *sql)

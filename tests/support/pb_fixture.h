@@ -12,6 +12,7 @@ struct pb_fixture {
 
 int pb_fixture_setup(void **state); /* for cmocka: *state is a struct pb_fixture */
 int pb_fixture_teardown(void **state);
-const struct pb_message *pb_fixture_message(const struct pb_fixture *f, const char *full_name); /* exists, or the test fails */
+/* exists, or the test fails */
+const struct pb_message *pb_fixture_message(const struct pb_fixture *f, const char *full_name);
 /* "field: description" lines of the violations. */
 const char *pb_fixture_complaints(const struct pb_fixture *f);

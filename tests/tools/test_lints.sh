@@ -77,7 +77,7 @@ refused() {
 }
 
 fresh_copy
-for lint in floors calls headers sql shell; do
+for lint in floors calls format headers sql shell; do
 	report "lint-$lint has nothing to say about the sources" run_lint "$lint"
 done
 
@@ -103,6 +103,8 @@ refused calls 'TODO without an issue' services/identity/user.c <<<'/* TODO: late
 plant services/identity/user.c <<<'/* strcpy(a, b) */ const char planted[] = "goto and malloc(1)"; struct s { int free; };'
 report 'lint-calls knows comments and texts from code' run_lint calls
 undo services/identity/user.c
+
+refused format 'contact.c:[0-9]+:.*not formatted|code should be clang-formatted' services/contacts/contact.c <<<'int  planted;'
 
 refused headers 'planted.h does not compile alone' common/kit/planted.h <<<'struct status_of { enum status_planted s; };'
 

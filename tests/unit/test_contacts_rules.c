@@ -54,7 +54,8 @@ static void keys_are_lower_case_and_distinct(void **state)
 {
 	(void)state;
 	_cleanup_(arena_freep) struct arena *a = arena_new();
-	Crm__EmailAddress one = CRM__EMAIL_ADDRESS__INIT, two = CRM__EMAIL_ADDRESS__INIT, *emails[] = { &one, &two };
+	Crm__EmailAddress one = CRM__EMAIL_ADDRESS__INIT, two = CRM__EMAIL_ADDRESS__INIT,
+			  *emails[] = { &one, &two };
 	Crm__PhoneNumber phone = CRM__PHONE_NUMBER__INIT, *phones[] = { &phone };
 	one.address = "Jana@Example.com";
 	two.address = "jana@example.COM";
@@ -75,7 +76,8 @@ static void wildcards_in_a_search_are_characters(void **state)
 	(void)state;
 	static const struct {
 		const char *text, *pattern;
-	} cases[] = { { "novak", "%novak%" }, { "50%", "%50\\%%" }, { "a_b", "%a\\_b%" }, { "c\\d", "%c\\\\d%" }, { "", "%%" } };
+	} cases[] = { { "novak", "%novak%" }, { "50%", "%50\\%%" }, { "a_b", "%a\\_b%" },
+		{ "c\\d", "%c\\\\d%" }, { "", "%%" } };
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_string_equal(rules_like_pattern(a, cases[i].text), cases[i].pattern);
@@ -86,7 +88,9 @@ static void a_name_is_split_where_people_would(void **state)
 	(void)state;
 	static const struct {
 		const char *text, *given, *family;
-	} cases[] = { { "Jana Nováková", "Jana", "Nováková" }, { "Nováková, Jana", "Jana", "Nováková" }, { "Jan Maria Rokita", "Jan Maria", "Rokita" }, { "Шевченко", "", "Шевченко" },
+	} cases[] = { { "Jana Nováková", "Jana", "Nováková" },
+		{ "Nováková, Jana", "Jana", "Nováková" },
+		{ "Jan Maria Rokita", "Jan Maria", "Rokita" }, { "Шевченко", "", "Шевченко" },
 		{ "  Petr   Nový ", "Petr", "Nový" }, { "", "", "" }, { ",", "", "" } };
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -101,12 +105,17 @@ static void numbers_become_e164(void **state)
 	(void)state;
 	static const struct {
 		const char *number, *region, *e164; /* NULL: refused */
-	} cases[] = { { "+420 604 893 825", "", "+420604893825" }, { "604893825", "CZ", "+420604893825" }, { "(044) 279-12-34", "UA", "+380442791234" }, { "00420604893825", "CZ", "+420604893825" },
-		{ "030 123456", "DE", "+4930123456" }, { "604893825", "", NULL }, { "12", "CZ", NULL }, { "+999 123 456", "", NULL }, { "call me", "CZ", NULL }, { "604893825604893825604", "CZ", NULL } };
+	} cases[] = { { "+420 604 893 825", "", "+420604893825" },
+		{ "604893825", "CZ", "+420604893825" },
+		{ "(044) 279-12-34", "UA", "+380442791234" },
+		{ "00420604893825", "CZ", "+420604893825" }, { "030 123456", "DE", "+4930123456" },
+		{ "604893825", "", NULL }, { "12", "CZ", NULL }, { "+999 123 456", "", NULL },
+		{ "call me", "CZ", NULL }, { "604893825604893825604", "CZ", NULL } };
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *e164 = NULL, *why = NULL;
-		const enum status s = phone_to_e164(a, cases[i].number, cases[i].region, &e164, &why);
+		const enum status s =
+			phone_to_e164(a, cases[i].number, cases[i].region, &e164, &why);
 		assert_int_equal(s, cases[i].e164 ? ST_OK : ST_INVALID_ARGUMENT);
 		if (cases[i].e164)
 			assert_string_equal(e164, cases[i].e164);

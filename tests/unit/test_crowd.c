@@ -1,4 +1,5 @@
-/* Crowds: each caller gets so many places, all together so many, and a place comes back with its arena. */
+/* Crowds: each caller gets so many places, all together so many, and a place comes back with its
+ * arena. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -8,12 +8,13 @@
 #include "kit/filter.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define ID "0198c5a2-7a4e-7cc1-b0f6-6d3a0a4be1a7"
+#define ID           "0198c5a2-7a4e-7cc1-b0f6-6d3a0a4be1a7"
 
 extern const char crm_all_pb[], crm_all_pb_end[];
 
 static struct pb_schema *schema;
-static const struct pb_message *message; /* crm.identity.v1.User: its field "state" gives the names */
+/* crm.identity.v1.User: its field "state" gives the names */
+static const struct pb_message *message;
 
 static const struct filter_field FIELDS[] = {
 	{ "id", "c.id", FILTER_UUID, true, false },
@@ -61,9 +62,12 @@ static const struct good GOOD[] = {
 	{ "owner_id != " ID, "c.owner_id IS DISTINCT FROM $3::uuid", ID },
 	{ "owner_id = \"\"", "c.owner_id IS NULL", "" },
 	{ "owner_id != ''", "c.owner_id IS NOT NULL", "" },
-	{ "create_time > 2026-03-29T01:30:00Z", "c.create_time > $3::timestamptz", "2026-03-29T01:30:00Z" },
-	{ "create_time > \"2026-03-29T01:30:00.1234567+02:00\"", "c.create_time > $3::timestamptz", "2026-03-28T23:30:00.123456Z" },
-	{ "create_time <= 2012-04-21T11:30:00-04:00", "c.create_time <= $3::timestamptz", "2012-04-21T15:30:00Z" },
+	{ "create_time > 2026-03-29T01:30:00Z", "c.create_time > $3::timestamptz",
+		"2026-03-29T01:30:00Z" },
+	{ "create_time > \"2026-03-29T01:30:00.1234567+02:00\"", "c.create_time > $3::timestamptz",
+		"2026-03-28T23:30:00.123456Z" },
+	{ "create_time <= 2012-04-21T11:30:00-04:00", "c.create_time <= $3::timestamptz",
+		"2012-04-21T15:30:00Z" },
 	{ "create_time >= 2026-03-29", "c.create_time >= $3::timestamptz", "2026-03-29T00:00:00Z" },
 	{ "birth_date = 2024-02-29", "c.birth_date = $3::date", "2024-02-29" },
 	{ "birth_date < '1980-01-01'", "c.birth_date < $3::date", "1980-01-01" },
@@ -109,9 +113,13 @@ static const struct good GOOD[] = {
 	{ "emails.address:\"a@b.cz\"", "c.email @> ARRAY[$3]::text[]", "a@b.cz" },
 	{ "emails.address = a@b.cz", "c.email @> ARRAY[$3]::text[]", "a@b.cz" },
 	{ "emails.address != a@b.cz", "(c.email @> ARRAY[$3]::text[]) IS NOT TRUE", "a@b.cz" },
-	{ "emails.address:\"*@b.cz\"", "EXISTS (SELECT 1 FROM unnest(c.email) AS item_ WHERE item_ LIKE $3::text)", "%@b.cz" },
-	{ "labels.segment = \"retail\"", "c.labels @> jsonb_build_object($3::text, $4::text)", "segment|retail" },
-	{ "labels.\"my key\" = x", "c.labels @> jsonb_build_object($3::text, $4::text)", "my key|x" },
+	{ "emails.address:\"*@b.cz\"",
+		"EXISTS (SELECT 1 FROM unnest(c.email) AS item_ WHERE item_ LIKE $3::text)",
+		"%@b.cz" },
+	{ "labels.segment = \"retail\"", "c.labels @> jsonb_build_object($3::text, $4::text)",
+		"segment|retail" },
+	{ "labels.\"my key\" = x", "c.labels @> jsonb_build_object($3::text, $4::text)",
+		"my key|x" },
 	{ "labels.a.b = x", "c.labels @> jsonb_build_object($3::text, $4::text)", "a.b|x" },
 	{ "labels.segment != retail", "(c.labels ->> $3) IS DISTINCT FROM $4", "segment|retail" },
 	{ "labels.segment = 're*'", "(c.labels ->> $3) LIKE $4", "segment|re%" },
@@ -119,29 +127,44 @@ static const struct good GOOD[] = {
 	{ "labels.segment:*", "c.labels ? $3", "segment" },
 	{ "labels:segment", "c.labels ? $3", "segment" },
 	/* words alone */
-	{ "Novák", "(lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)", "%Novák%" },
-	{ "\"New York\"", "(lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)", "%New York%" },
-	{ "jan@example.com", "(lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)", "%jan@example.com%" },
+	{ "Novák", "(lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)",
+		"%Novák%" },
+	{ "\"New York\"", "(lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)",
+		"%New York%" },
+	{ "jan@example.com", "(lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)",
+		"%jan@example.com%" },
 	{ "Nov*", "(lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)", "Nov%" },
-	{ "\"AND\"", "(lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)", "%AND%" },
-	{ "ANDREA", "(lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)", "%ANDREA%" },
-	{ "-x", "((lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)) IS NOT TRUE", "%x%" },
+	{ "\"AND\"", "(lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)",
+		"%AND%" },
+	{ "ANDREA", "(lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)",
+		"%ANDREA%" },
+	{ "-x", "((lower(c.name) LIKE lower($3::text) OR c.given_name ILIKE $3::text)) IS NOT TRUE",
+		"%x%" },
 	/* logic: OR binds tighter than AND, side by side means AND */
 	{ "count = 1 AND count = 2", "(c.count = $3::bigint AND c.count = $4::bigint)", "1|2" },
 	{ "count = 1 count = 2", "(c.count = $3::bigint AND c.count = $4::bigint)", "1|2" },
 	{ "count = 1 OR count = 2", "(c.count = $3::bigint OR c.count = $4::bigint)", "1|2" },
-	{ "count = 1 AND count = 2 OR count = 3", "(c.count = $3::bigint AND (c.count = $4::bigint OR c.count = $5::bigint))", "1|2|3" },
-	{ "count = 1 OR count = 2 AND count = 3", "((c.count = $3::bigint OR c.count = $4::bigint) AND c.count = $5::bigint)", "1|2|3" },
-	{ "(count = 1 AND count = 2) OR count = 3", "((c.count = $3::bigint AND c.count = $4::bigint) OR c.count = $5::bigint)", "1|2|3" },
-	{ "NOT (count = 1 OR count = 2)", "((c.count = $3::bigint OR c.count = $4::bigint)) IS NOT TRUE", "1|2" },
+	{ "count = 1 AND count = 2 OR count = 3",
+		"(c.count = $3::bigint AND (c.count = $4::bigint OR c.count = $5::bigint))",
+		"1|2|3" },
+	{ "count = 1 OR count = 2 AND count = 3",
+		"((c.count = $3::bigint OR c.count = $4::bigint) AND c.count = $5::bigint)",
+		"1|2|3" },
+	{ "(count = 1 AND count = 2) OR count = 3",
+		"((c.count = $3::bigint AND c.count = $4::bigint) OR c.count = $5::bigint)",
+		"1|2|3" },
+	{ "NOT (count = 1 OR count = 2)",
+		"((c.count = $3::bigint OR c.count = $4::bigint)) IS NOT TRUE", "1|2" },
 	{ "NOT(count = 1)", "(c.count = $3::bigint) IS NOT TRUE", "1" },
 	{ "-(count = 1)", "(c.count = $3::bigint) IS NOT TRUE", "1" },
 	{ "((((count = 1))))", "c.count = $3::bigint", "1" },
-	{ "count = 1\n\tAND\r\ncount = 2", "(c.count = $3::bigint AND c.count = $4::bigint)", "1|2" },
+	{ "count = 1\n\tAND\r\ncount = 2", "(c.count = $3::bigint AND c.count = $4::bigint)",
+		"1|2" },
 };
 
 static const struct good BAD[] = {
-	{ "nonsense = 1", NULL, "at 1: unknown field 'nonsense'; fields are: id, name, name.given, owner_id, count, active, create_time, birth_date, state, emails.address, labels" },
+	{ "nonsense = 1", NULL,
+		"at 1: unknown field 'nonsense'; fields are: id, name, name.given, owner_id, count, active, create_time, birth_date, state, emails.address, labels" },
 	{ "count = 1 AND řeka.x = 1", NULL, "at 15: unknown field 'řeka.x'" },
 	{ "count.x = 1", NULL, "at 1: unknown field 'count.x'" },
 	{ "count =", NULL, "at 8: a value is missing at the end" },
@@ -164,7 +187,8 @@ static const struct good BAD[] = {
 	{ "create_time = ''", NULL, "at 15: 'create_time' takes a time" },
 	{ "birth_date = 2023-02-29", NULL, "at 14: 'birth_date' takes a date" },
 	{ "birth_date > ''", NULL, "at 14: 'birth_date' takes a date" },
-	{ "state = SUSPENDED", NULL, "at 9: 'state' takes one of: STATE_UNSPECIFIED, STATE_ACTIVE, STATE_SUSPENDED" },
+	{ "state = SUSPENDED", NULL,
+		"at 9: 'state' takes one of: STATE_UNSPECIFIED, STATE_ACTIVE, STATE_SUSPENDED" },
 	{ "state > STATE_ACTIVE", NULL, "at 9: 'state' can only be compared with = and !=" },
 	{ "name > \"a*\"", NULL, "at 8: '*' can only be used with =, != and ':'" },
 	{ "name < *", NULL, "at 8: '*' can only be used with =, != and ':'" },
@@ -256,20 +280,31 @@ static void size_depth_and_number_of_terms_are_limited(void **state)
 	struct arena *a = arena_new();
 	struct filter f;
 	const char *why = "";
-	assert_int_equal(filter_parse(a, str_c(repeat(a, "x ", 50)), FIELDS, message, 1, &f, &why), ST_OK);
+	assert_int_equal(
+		filter_parse(a, str_c(repeat(a, "x ", 50)), FIELDS, message, 1, &f, &why), ST_OK);
 	assert_int_equal(f.n_values, 50);
-	assert_int_equal(filter_parse(a, str_c(repeat(a, "x ", 51)), FIELDS, message, 1, &f, &why), ST_INVALID_ARGUMENT);
+	assert_int_equal(filter_parse(a, str_c(repeat(a, "x ", 51)), FIELDS, message, 1, &f, &why),
+		ST_INVALID_ARGUMENT);
 	assert_string_equal(why, "at 101: more than 50 terms");
-	assert_int_equal(filter_parse(a, str_c(repeat(a, "labels.a=b ", 50)), FIELDS, message, 1, &f, &why), ST_OK);
+	assert_int_equal(
+		filter_parse(a, str_c(repeat(a, "labels.a=b ", 50)), FIELDS, message, 1, &f, &why),
+		ST_OK);
 	assert_int_equal(f.n_values, 100);
 	const char *deep = arena_printf(a, "%sx%s", repeat(a, "(", 15), repeat(a, ")", 15));
 	assert_int_equal(filter_parse(a, str_c(deep), FIELDS, message, 1, &f, &why), ST_OK);
-	assert_int_equal(filter_parse(a, str_c(repeat(a, "(", 10000)), FIELDS, message, 1, &f, &why), ST_INVALID_ARGUMENT);
+	assert_int_equal(
+		filter_parse(a, str_c(repeat(a, "(", 10000)), FIELDS, message, 1, &f, &why),
+		ST_INVALID_ARGUMENT);
 	assert_string_equal(why, "at 17: more than 16 levels of parentheses");
-	assert_int_equal(filter_parse(a, str_c(repeat(a, "-(", 10000)), FIELDS, message, 1, &f, &why), ST_INVALID_ARGUMENT);
-	assert_int_equal(filter_parse(a, str_c(repeat(a, "x", 20000)), FIELDS, message, 1, &f, &why), ST_INVALID_ARGUMENT);
+	assert_int_equal(
+		filter_parse(a, str_c(repeat(a, "-(", 10000)), FIELDS, message, 1, &f, &why),
+		ST_INVALID_ARGUMENT);
+	assert_int_equal(
+		filter_parse(a, str_c(repeat(a, "x", 20000)), FIELDS, message, 1, &f, &why),
+		ST_INVALID_ARGUMENT);
 	assert_string_equal(why, "at 1: longer than 16384 bytes");
-	assert_int_equal(filter_parse(a, str_n("a\0b", 3), FIELDS, message, 1, &f, &why), ST_INVALID_ARGUMENT);
+	assert_int_equal(filter_parse(a, str_n("a\0b", 3), FIELDS, message, 1, &f, &why),
+		ST_INVALID_ARGUMENT);
 	arena_free(a);
 }
 
@@ -279,7 +314,8 @@ static void depth_counts_nesting_not_length(void **state)
 	struct arena *a = arena_new();
 	struct filter f;
 	const char *why = "";
-	enum status st = filter_parse(a, str_c(repeat(a, "(count = 1) ", 40)), FIELDS, message, 1, &f, &why);
+	enum status st =
+		filter_parse(a, str_c(repeat(a, "(count = 1) ", 40)), FIELDS, message, 1, &f, &why);
 	assert_int_equal(st, ST_OK);
 	arena_free(a);
 }
@@ -290,11 +326,13 @@ static void no_value_is_ever_written_into_the_sql(void **state)
 	struct arena *a = arena_new();
 	struct filter f;
 	const char *why = "";
-	const char *hostile = "name.given = \"'; DROP TABLE contact; --\" OR labels.\"') OR 1=1 --\" = \"$1\" OR name:\"$3 \\\\ %\"";
+	const char *hostile =
+		"name.given = \"'; DROP TABLE contact; --\" OR labels.\"') OR 1=1 --\" = \"$1\" OR name:\"$3 \\\\ %\"";
 	assert_int_equal(filter_parse(a, str_c(hostile), FIELDS, message, 1, &f, &why), ST_OK);
 	assert_null(strstr(f.sql, "DROP"));
 	assert_null(strstr(f.sql, "1=1"));
-	assert_string_equal(f.sql, "(c.given_name = $1 OR c.labels @> jsonb_build_object($2::text, $3::text) OR lower(c.name) LIKE lower($4::text))");
+	assert_string_equal(f.sql,
+		"(c.given_name = $1 OR c.labels @> jsonb_build_object($2::text, $3::text) OR lower(c.name) LIKE lower($4::text))");
 	arena_free(a);
 }
 
@@ -304,7 +342,8 @@ static const char *order_text(struct arena *a, const struct order *o)
 {
 	struct buf b = buf_new(a, 0);
 	for (size_t i = 0; i < o->n; i++)
-		buf_printf(&b, "%s%s%s", i ? "," : "", o->keys[i].field->path, o->keys[i].descending ? "-" : "+");
+		buf_printf(&b, "%s%s%s", i ? "," : "", o->keys[i].field->path,
+			o->keys[i].descending ? "-" : "+");
 	return buf_cstr(&b);
 }
 
@@ -318,8 +357,10 @@ static void orders_end_with_the_id(void **state)
 		{ "name,count desc", "name+,count-,id-", NULL },
 		{ "id desc", "id-", NULL },
 		{ "id,count", "id+,count+", NULL },
-		{ "birth_date", NULL, "'birth_date' cannot be ordered by; use: id, name, count, create_time, state" },
-		{ "nope", NULL, "'nope' cannot be ordered by; use: id, name, count, create_time, state" },
+		{ "birth_date", NULL,
+			"'birth_date' cannot be ordered by; use: id, name, count, create_time, state" },
+		{ "nope", NULL,
+			"'nope' cannot be ordered by; use: id, name, count, create_time, state" },
 		{ "name down", NULL, "after 'name' only 'asc' or 'desc' can stand" },
 		{ "name desc desc", NULL, "after 'name' only 'asc' or 'desc' can stand" },
 		{ "name,name desc", NULL, "'name' stands there twice" },
@@ -348,7 +389,8 @@ static void orders_end_with_the_id(void **state)
 static int load_schema(void **state)
 {
 	(void)state;
-	if (pb_schema_new(str_n(crm_all_pb, (size_t)(crm_all_pb_end - crm_all_pb)), &schema) != ST_OK)
+	if (pb_schema_new(str_n(crm_all_pb, (size_t)(crm_all_pb_end - crm_all_pb)), &schema) !=
+		ST_OK)
 		return -1;
 	message = pb_schema_message(schema, "crm.identity.v1.User");
 	return message ? 0 : -1;

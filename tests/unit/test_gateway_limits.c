@@ -37,7 +37,8 @@ static void calls_pass_again_at_the_rate(void **state)
 	const int64_t begun = clock_mono_us();
 	while (taken < 20)
 		taken += limits_take(l, STR("a"), &retry_ms);
-	assert_true(clock_mono_us() - begun >= 19 * 1000); /* the first is free, each other takes a millisecond */
+	/* the first is free, each other takes a millisecond */
+	assert_true(clock_mono_us() - begun >= 19 * 1000);
 	limits_free(l);
 }
 

@@ -19,7 +19,8 @@ static void check(const struct format_case *cases, size_t n)
 		const char *why = NULL;
 		bool ok = pb_format_is_valid(cases[i].format, str_c(cases[i].value), &why);
 		if (ok != cases[i].ok)
-			fail_msg("format %d, '%s': %s", (int)cases[i].format, cases[i].value, why ? why : "accepted");
+			fail_msg("format %d, '%s': %s", (int)cases[i].format, cases[i].value,
+				why ? why : "accepted");
 		assert_int_equal(why == NULL, ok);
 	}
 }
@@ -29,7 +30,8 @@ static void check(const struct format_case *cases, size_t n)
 static void any_text_needs_no_form(void **state)
 {
 	(void)state;
-	static const struct format_case cases[] = { { PB_FORMAT_ANY, "x y", true }, { (enum pb_format)99, "x", true } };
+	static const struct format_case cases[] = { { PB_FORMAT_ANY, "x y", true },
+		{ (enum pb_format)99, "x", true } };
 	CHECK(cases);
 }
 
@@ -65,8 +67,12 @@ static void emails_are_rfc_5321_mailboxes(void **state)
 		{ PB_FORMAT_EMAIL, "x@[300.1.1.1]", false },
 		{ PB_FORMAT_EMAIL, "x\xc2\xa0y@example.com", false },
 		{ PB_FORMAT_EMAIL, "\"a\\\"@example.com", false },
-		{ PB_FORMAT_EMAIL, "0123456789012345678901234567890123456789012345678901234567890123@x.cz", true },
-		{ PB_FORMAT_EMAIL, "01234567890123456789012345678901234567890123456789012345678901234@x.cz", false },
+		{ PB_FORMAT_EMAIL,
+			"0123456789012345678901234567890123456789012345678901234567890123@x.cz",
+			true },
+		{ PB_FORMAT_EMAIL,
+			"01234567890123456789012345678901234567890123456789012345678901234@x.cz",
+			false },
 	};
 	CHECK(cases);
 }
@@ -80,7 +86,10 @@ static void telephone_numbers_are_accepted_as_people_write_them(void **state)
 		{ PB_FORMAT_PHONE, "(02) 1234-5678", true },
 		{ PB_FORMAT_PHONE, "+49/30/901820", true },
 		{ PB_FORMAT_PHONE, "00420.604.893.825", true },
-		{ PB_FORMAT_PHONE, "+420\xc2\xa0" "604", true },
+		{ PB_FORMAT_PHONE,
+			"+420\xc2\xa0"
+			"604",
+			true },
 		{ PB_FORMAT_PHONE, "112", true },
 		{ PB_FORMAT_PHONE, "604 893 825 ext. 12", true },
 		{ PB_FORMAT_PHONE, "604 893 825x12", true },
@@ -222,7 +231,9 @@ static void keys_domains_and_uuids_are_strict(void **state)
 		{ PB_FORMAT_DOMAIN, "example.com.", false },
 		{ PB_FORMAT_DOMAIN, "10.0.0.1", false },
 		{ PB_FORMAT_DOMAIN, "a_b.cz", false },
-		{ PB_FORMAT_DOMAIN, "0123456789012345678901234567890123456789012345678901234567890123.cz", false },
+		{ PB_FORMAT_DOMAIN,
+			"0123456789012345678901234567890123456789012345678901234567890123.cz",
+			false },
 		{ PB_FORMAT_UUID, "01890a5d-ac96-774b-bcce-b302099a8057", true },
 		{ PB_FORMAT_UUID, "01890A5D-AC96-774B-BCCE-B302099A8057", true },
 		{ PB_FORMAT_UUID, "01890a5dac96774bbcceb302099a8057", false },

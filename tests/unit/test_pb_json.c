@@ -1,5 +1,6 @@
 /*
- * JSON both ways by the proto3 mapping. tests/clients/json_judge.py compares more of it with another implementation.
+ * JSON both ways by the proto3 mapping. tests/clients/json_judge.py compares more of it with
+ * another implementation.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,7 +63,8 @@ static void scalars_print_as_they_were_read(void **state)
 		{ "{\"aUint32\":4294967295,\"aUint64\":\"18446744073709551615\"}", NULL },
 		{ "{\"aSint32\":-5,\"aSint64\":\"-5\"}", NULL },
 		{ "{\"aSint32\":-2147483648,\"aSint64\":\"-9223372036854775808\"}", NULL },
-		{ "{\"aFixed32\":7,\"aFixed64\":\"8\",\"aSfixed32\":-7,\"aSfixed64\":\"-8\"}", NULL },
+		{ "{\"aFixed32\":7,\"aFixed64\":\"8\",\"aSfixed32\":-7,\"aSfixed64\":\"-8\"}",
+			NULL },
 		{ "{\"anInt32\":1e3}", "{\"anInt32\":1000}" },
 		{ "{\"anInt32\":1.0}", "{\"anInt32\":1}" },
 		{ "{\"anInt32\":\"12\"}", "{\"anInt32\":12}" },
@@ -74,7 +76,8 @@ static void scalars_print_as_they_were_read(void **state)
 		{ "{\"aBool\":true}", NULL },
 		{ "{\"aBool\":false,\"aString\":\"\",\"anInt32\":0,\"aColor\":0}", "{}" },
 		{ "{\"aString\":\"\\\"\\\\\\n\\u0001\\t\xc5\xbe\"}", NULL },
-		{ "{\"aString\":\"\\u017e\\ud83d\\ude00\\/\"}", "{\"aString\":\"\xc5\xbe\xf0\x9f\x98\x80/\"}" },
+		{ "{\"aString\":\"\\u017e\\ud83d\\ude00\\/\"}",
+			"{\"aString\":\"\xc5\xbe\xf0\x9f\x98\x80/\"}" },
 		{ "{\"aBytes\":\"AP8=\"}", NULL },
 		{ "{\"aBytes\":\"-_-_\"}", "{\"aBytes\":\"+/+/\"}" },
 		{ "{\"aBytes\":\"AP8\"}", "{\"aBytes\":\"AP8=\"}" },
@@ -83,8 +86,10 @@ static void scalars_print_as_they_were_read(void **state)
 		{ "{\"aColor\":77}", NULL },
 		{ "{\"aColor\":\"COLOR_NEGATIVE\"}", NULL },
 		{ "{\"an_int32\":4,\"OddName\":\"x\"}", "{\"anInt32\":4,\"OddName\":\"x\"}" },
-		{ "{\"_odd__name_\":\"x\",\"farAway\":\"y\"}", "{\"OddName\":\"x\",\"farAway\":\"y\"}" },
-		{ "{\"aString\":null,\"aMessage\":null,\"strings\":null,\"stringsByString\":null}", "{}" },
+		{ "{\"_odd__name_\":\"x\",\"farAway\":\"y\"}",
+			"{\"OddName\":\"x\",\"farAway\":\"y\"}" },
+		{ "{\"aString\":null,\"aMessage\":null,\"strings\":null,\"stringsByString\":null}",
+			"{}" },
 		{ "{\"aMessage\":{}}", NULL },
 		{ "{\"aMessage\":{\"aMessage\":{\"anInt32\":1}}}", NULL },
 	};
@@ -96,14 +101,17 @@ static void lists_and_maps_print_as_they_were_read(void **state)
 	static const struct json_case cases[] = {
 		{ "{\"doubles\":[1,0,-2.5]}", NULL },
 		{ "{\"int32s\":[0,1,-1],\"unpacked\":[0,3]}", NULL },
-		{ "{\"sint64s\":[\"-1\",\"0\",\"1\"],\"fixed32s\":[1,2],\"bools\":[true,false]}", NULL },
+		{ "{\"sint64s\":[\"-1\",\"0\",\"1\"],\"fixed32s\":[1,2],\"bools\":[true,false]}",
+			NULL },
 		{ "{\"strings\":[\"\",\"a\"],\"byteses\":[\"\",\"YQ==\"]}", NULL },
-		{ "{\"colors\":[\"COLOR_RED\",0]}", "{\"colors\":[\"COLOR_RED\",\"COLOR_UNSPECIFIED\"]}" },
+		{ "{\"colors\":[\"COLOR_RED\",0]}",
+			"{\"colors\":[\"COLOR_RED\",\"COLOR_UNSPECIFIED\"]}" },
 		{ "{\"messages\":[{},{\"anInt32\":1}]}", NULL },
 		{ "{\"strings\":[]}", "{}" },
 		{ "{\"stringsByString\":{\"a\":\"b\",\"\":\"\"}}", NULL },
 		{ "{\"messagesByInt\":{\"-5\":{\"anInt32\":1},\"7\":{}}}", NULL },
-		{ "{\"colorsByBool\":{\"true\":\"COLOR_RED\",\"false\":\"COLOR_UNSPECIFIED\"}}", NULL },
+		{ "{\"colorsByBool\":{\"true\":\"COLOR_RED\",\"false\":\"COLOR_UNSPECIFIED\"}}",
+			NULL },
 		{ "{\"doublesByUint\":{\"4294967295\":\"NaN\"}}", NULL },
 		{ "{\"choiceString\":\"\"}", NULL },
 		{ "{\"choiceInt\":0}", "{\"choiceInt\":\"0\"}" },
@@ -119,11 +127,14 @@ static void well_known_types_have_their_own_form(void **state)
 {
 	static const struct json_case cases[] = {
 		{ "{\"timestamp\":\"2026-03-29T10:00:00Z\"}", NULL },
-		{ "{\"timestamp\":\"2026-03-29T10:00:00.5Z\"}", "{\"timestamp\":\"2026-03-29T10:00:00.500Z\"}" },
+		{ "{\"timestamp\":\"2026-03-29T10:00:00.5Z\"}",
+			"{\"timestamp\":\"2026-03-29T10:00:00.500Z\"}" },
 		{ "{\"timestamp\":\"2026-03-29T10:00:00.000001Z\"}", NULL },
 		{ "{\"timestamp\":\"2026-03-29T10:00:00.000000001Z\"}", NULL },
-		{ "{\"timestamp\":\"2026-03-29T12:30:00+02:30\"}", "{\"timestamp\":\"2026-03-29T10:00:00Z\"}" },
-		{ "{\"timestamp\":\"2026-01-01T00:30:00-01:00\"}", "{\"timestamp\":\"2026-01-01T01:30:00Z\"}" },
+		{ "{\"timestamp\":\"2026-03-29T12:30:00+02:30\"}",
+			"{\"timestamp\":\"2026-03-29T10:00:00Z\"}" },
+		{ "{\"timestamp\":\"2026-01-01T00:30:00-01:00\"}",
+			"{\"timestamp\":\"2026-01-01T01:30:00Z\"}" },
 		{ "{\"timestamp\":\"0001-01-01T00:00:00Z\"}", NULL },
 		{ "{\"timestamp\":\"9999-12-31T23:59:59.999999999Z\"}", NULL },
 		{ "{\"timestamp\":\"1969-12-31T23:59:59.250Z\"}", NULL },
@@ -136,7 +147,8 @@ static void well_known_types_have_their_own_form(void **state)
 		{ "{\"mask\":\"name.given_name\"}", "{\"mask\":\"name.givenName\"}" },
 		{ "{\"mask\":\"\"}", NULL },
 		{ "{\"mask\":\"*\"}", NULL },
-		{ "{\"structure\":{\"a\":null,\"b\":1,\"c\":\"x\",\"d\":true,\"e\":{},\"f\":[1,[],{}]}}", NULL },
+		{ "{\"structure\":{\"a\":null,\"b\":1,\"c\":\"x\",\"d\":true,\"e\":{},\"f\":[1,[],{}]}}",
+			NULL },
 		{ "{\"value\":null}", NULL },
 		{ "{\"value\":0}", NULL },
 		{ "{\"value\":false}", NULL },
@@ -145,14 +157,17 @@ static void well_known_types_have_their_own_form(void **state)
 		{ "{\"list\":[1,\"a\",null]}", NULL },
 		{ "{\"values\":[null,1]}", NULL },
 		{ "{\"empty\":{}}", NULL },
-		{ "{\"wrappedInt64\":\"0\",\"wrappedString\":\"\",\"wrappedBool\":false,\"wrappedBytes\":\"\"}", NULL },
+		{ "{\"wrappedInt64\":\"0\",\"wrappedString\":\"\",\"wrappedBool\":false,\"wrappedBytes\":\"\"}",
+			NULL },
 		{ "{\"wrappedInt64\":5,\"wrappedDouble\":\"NaN\",\"wrappedUint32\":1,\"wrappedFloat\":0.5}",
 			"{\"wrappedInt64\":\"5\",\"wrappedDouble\":\"NaN\",\"wrappedUint32\":1,\"wrappedFloat\":0.5}" },
 		{ "{\"wrappedInt64s\":[\"1\",\"0\"]}", NULL },
 		{ "{\"wrappedInt64\":null}", "{}" },
-		{ "{\"timestamps\":[\"2026-03-29T10:00:00Z\"],\"durationsByString\":{\"a\":\"1s\"}}", NULL },
+		{ "{\"timestamps\":[\"2026-03-29T10:00:00Z\"],\"durationsByString\":{\"a\":\"1s\"}}",
+			NULL },
 		{ "{\"any\":{}}", NULL },
-		{ "{\"any\":{\"@type\":\"type.googleapis.com/crm.test.v1.Part\",\"code\":\"ab\"}}", NULL },
+		{ "{\"any\":{\"@type\":\"type.googleapis.com/crm.test.v1.Part\",\"code\":\"ab\"}}",
+			NULL },
 		{ "{\"any\":{\"code\":\"ab\",\"@type\":\"type.googleapis.com/crm.test.v1.Part\"}}",
 			"{\"any\":{\"@type\":\"type.googleapis.com/crm.test.v1.Part\",\"code\":\"ab\"}}" },
 		{ "{\"any\":{\"@type\":\"x/crm.test.v1.Part\"}}", NULL },
@@ -160,7 +175,8 @@ static void well_known_types_have_their_own_form(void **state)
 		{ "{\"any\":{\"value\":null,\"@type\":\"x/google.protobuf.Value\"}}",
 			"{\"any\":{\"@type\":\"x/google.protobuf.Value\",\"value\":null}}" },
 		{ "{\"any\":{\"@type\":\"x/google.protobuf.Empty\",\"value\":{}}}", NULL },
-		{ "{\"any\":{\"@type\":\"x/google.protobuf.Any\",\"value\":{\"@type\":\"x/crm.test.v1.Part\",\"weight\":1}}}", NULL },
+		{ "{\"any\":{\"@type\":\"x/google.protobuf.Any\",\"value\":{\"@type\":\"x/crm.test.v1.Part\",\"weight\":1}}}",
+			NULL },
 	};
 	CHECK(cases);
 }
@@ -174,18 +190,26 @@ static void faults_are_named_with_their_path(void **state)
 		{ "{}x", ": has more after the end of the JSON value" },
 		{ "{\"aString\"}", ": is malformed JSON at byte 10: ':' is expected" },
 		{ "{\"aString\":\"x\",}", ": is malformed JSON at byte 15: a string is expected" },
-		{ "{\"aString\":\"x\" \"aBool\":true}", ": is malformed JSON at byte 15: ',' or '}' is expected" },
-		{ "{\"aString\":\"x}", "a_string: is malformed JSON at byte 14: a string that does not end, or has a bare control character" },
-		{ "{\"aString\":\"\\x\"}", "a_string: is malformed JSON at byte 14: an unknown escape" },
-		{ "{\"aString\":\"\\u12\"}", "a_string: is malformed JSON at byte 14: \\u needs four hexadecimal digits" },
-		{ "{\"aString\":\"\\ud800\"}", "a_string: is malformed JSON at byte 18: half a surrogate pair" },
-		{ "{\"aString\":\"\\udc00\"}", "a_string: is malformed JSON at byte 18: half a surrogate pair" },
-		{ "{\"aString\":\"\\ud800\\u0041\"}", "a_string: is malformed JSON at byte 24: half a surrogate pair" },
+		{ "{\"aString\":\"x\" \"aBool\":true}",
+			": is malformed JSON at byte 15: ',' or '}' is expected" },
+		{ "{\"aString\":\"x}",
+			"a_string: is malformed JSON at byte 14: a string that does not end, or has a bare control character" },
+		{ "{\"aString\":\"\\x\"}",
+			"a_string: is malformed JSON at byte 14: an unknown escape" },
+		{ "{\"aString\":\"\\u12\"}",
+			"a_string: is malformed JSON at byte 14: \\u needs four hexadecimal digits" },
+		{ "{\"aString\":\"\\ud800\"}",
+			"a_string: is malformed JSON at byte 18: half a surrogate pair" },
+		{ "{\"aString\":\"\\udc00\"}",
+			"a_string: is malformed JSON at byte 18: half a surrogate pair" },
+		{ "{\"aString\":\"\\ud800\\u0041\"}",
+			"a_string: is malformed JSON at byte 24: half a surrogate pair" },
 		{ "{\"aString\":\"\\u0000\"}", "a_string: has a NUL character" },
 		{ "{\"aString\":\"\xff\"}", ": is not valid UTF-8" },
 		{ "{\"aString\":1}", "a_string: must be a string" },
 		{ "{\"nope\":1}", "nope: is not a field of crm.test.v1.Everything" },
-		{ "{\"aMessage\":{\"a\\nb\":1}}", "a_message.?: is not a field of crm.test.v1.Everything" },
+		{ "{\"aMessage\":{\"a\\nb\":1}}",
+			"a_message.?: is not a field of crm.test.v1.Everything" },
 		{ "{\"anInt32\":1,\"an_int32\":2}", "an_int32: is given twice" },
 		{ "{\"anInt32\":null,\"anInt32\":2}", "an_int32: is given twice" },
 		{ "{\"anInt32\":2147483648}", "an_int32: is out of range" },
@@ -195,7 +219,8 @@ static void faults_are_named_with_their_path(void **state)
 		{ "{\"anInt32\":\" 1\"}", "an_int32: must be a whole number" },
 		{ "{\"anInt32\":\"\"}", "an_int32: must be a whole number" },
 		{ "{\"anInt32\":true}", "an_int32: must be a number" },
-		{ "{\"anInt32\":01}", "an_int32: is malformed JSON at byte 11: a value is expected" },
+		{ "{\"anInt32\":01}",
+			"an_int32: is malformed JSON at byte 11: a value is expected" },
 		{ "{\"anInt32\":+1}", "an_int32: must be a number" },
 		{ "{\"aUint32\":-1}", "a_uint32: is out of range" },
 		{ "{\"aUint64\":18446744073709551616}", "a_uint64: must be a whole number" },
@@ -216,22 +241,35 @@ static void faults_are_named_with_their_path(void **state)
 		{ "{\"strings\":\"x\"}", "strings: must be a list" },
 		{ "{\"strings\":[\"a\",null]}", "strings[1]: must not be null" },
 		{ "{\"strings\":[\"a\",]}", "strings[1]: must be a string" },
-		{ "{\"messages\":[{},{\"anInt32\":\"x\"}]}", "messages[1].an_int32: must be a whole number" },
+		{ "{\"messages\":[{},{\"anInt32\":\"x\"}]}",
+			"messages[1].an_int32: must be a whole number" },
 		{ "{\"stringsByString\":[]}", "strings_by_string: must be an object" },
 		{ "{\"stringsByString\":{\"k\":1}}", "strings_by_string[\"k\"]: must be a string" },
-		{ "{\"stringsByString\":{\"k\":null}}", "strings_by_string[\"k\"]: must not be null" },
-		{ "{\"stringsByString\":{\"k\":\"a\",\"k\":\"b\"}}", "strings_by_string[\"k\"]: is given twice" },
-		{ "{\"messagesByInt\":{\"1\":{},\"1.0\":{}}}", "messages_by_int[\"1.0\"]: is given twice" },
-		{ "{\"messagesByInt\":{\"x\":{}}}", "messages_by_int[\"x\"]: must be a whole number" },
+		{ "{\"stringsByString\":{\"k\":null}}",
+			"strings_by_string[\"k\"]: must not be null" },
+		{ "{\"stringsByString\":{\"k\":\"a\",\"k\":\"b\"}}",
+			"strings_by_string[\"k\"]: is given twice" },
+		{ "{\"messagesByInt\":{\"1\":{},\"1.0\":{}}}",
+			"messages_by_int[\"1.0\"]: is given twice" },
+		{ "{\"messagesByInt\":{\"x\":{}}}",
+			"messages_by_int[\"x\"]: must be a whole number" },
 		{ "{\"colorsByBool\":{\"1\":0}}", "colors_by_bool[\"1\"]: must be true or false" },
-		{ "{\"choiceString\":\"a\",\"choiceInt\":1}", "choice_int: excludes another field of 'choice' that is given too" },
-		{ "{\"timestamp\":\"2026-03-29\"}", "timestamp: is not a time such as 2026-03-29T10:00:00Z" },
-		{ "{\"timestamp\":\"2026-02-30T10:00:00Z\"}", "timestamp: is not a time such as 2026-03-29T10:00:00Z" },
-		{ "{\"timestamp\":\"2026-03-29T24:00:00Z\"}", "timestamp: is not a time such as 2026-03-29T10:00:00Z" },
-		{ "{\"timestamp\":\"2026-03-29T10:00:00\"}", "timestamp: is not a time such as 2026-03-29T10:00:00Z" },
-		{ "{\"timestamp\":\"2026-03-29T10:00:00.Z\"}", "timestamp: is not a time such as 2026-03-29T10:00:00Z" },
-		{ "{\"timestamp\":\"2026-03-29T10:00:00.1234567890Z\"}", "timestamp: is not a time such as 2026-03-29T10:00:00Z" },
-		{ "{\"timestamp\":\"0001-01-01T00:00:00+01:00\"}", "timestamp: is not a time such as 2026-03-29T10:00:00Z" },
+		{ "{\"choiceString\":\"a\",\"choiceInt\":1}",
+			"choice_int: excludes another field of 'choice' that is given too" },
+		{ "{\"timestamp\":\"2026-03-29\"}",
+			"timestamp: is not a time such as 2026-03-29T10:00:00Z" },
+		{ "{\"timestamp\":\"2026-02-30T10:00:00Z\"}",
+			"timestamp: is not a time such as 2026-03-29T10:00:00Z" },
+		{ "{\"timestamp\":\"2026-03-29T24:00:00Z\"}",
+			"timestamp: is not a time such as 2026-03-29T10:00:00Z" },
+		{ "{\"timestamp\":\"2026-03-29T10:00:00\"}",
+			"timestamp: is not a time such as 2026-03-29T10:00:00Z" },
+		{ "{\"timestamp\":\"2026-03-29T10:00:00.Z\"}",
+			"timestamp: is not a time such as 2026-03-29T10:00:00Z" },
+		{ "{\"timestamp\":\"2026-03-29T10:00:00.1234567890Z\"}",
+			"timestamp: is not a time such as 2026-03-29T10:00:00Z" },
+		{ "{\"timestamp\":\"0001-01-01T00:00:00+01:00\"}",
+			"timestamp: is not a time such as 2026-03-29T10:00:00Z" },
 		{ "{\"duration\":\"1\"}", "duration: is not a duration such as 1.5s" },
 		{ "{\"duration\":\"s\"}", "duration: is not a duration such as 1.5s" },
 		{ "{\"duration\":\"-s\"}", "duration: is not a duration such as 1.5s" },
@@ -242,14 +280,19 @@ static void faults_are_named_with_their_path(void **state)
 		{ "{\"list\":{}}", "list: must be a list" },
 		{ "{\"value\":nul}", "value: is malformed JSON" },
 		{ "{\"any\":{\"code\":\"x\"}}", "any: has no \"@type\"" },
-		{ "{\"any\":{\"@type\":\"x/nope\"}}", "any: has an \"@type\" that is not known here" },
-		{ "{\"any\":{\"@type\":\"crm.test.v1.Part\"}}", "any: has an \"@type\" that is not known here" },
-		{ "{\"any\":{\"@type\":\"x/crm.test.v1.Part\",\"@type\":\"x/crm.test.v1.Part\"}}", "any: has two \"@type\"" },
-		{ "{\"any\":{\"@type\":\"x/crm.test.v1.Part\",\"weight\":\"y\"}}", "any.weight: must be a whole number" },
+		{ "{\"any\":{\"@type\":\"x/nope\"}}",
+			"any: has an \"@type\" that is not known here" },
+		{ "{\"any\":{\"@type\":\"crm.test.v1.Part\"}}",
+			"any: has an \"@type\" that is not known here" },
+		{ "{\"any\":{\"@type\":\"x/crm.test.v1.Part\",\"@type\":\"x/crm.test.v1.Part\"}}",
+			"any: has two \"@type\"" },
+		{ "{\"any\":{\"@type\":\"x/crm.test.v1.Part\",\"weight\":\"y\"}}",
+			"any.weight: must be a whole number" },
 		{ "{\"any\":{\"@type\":\"x/google.protobuf.Duration\"}}", "any: has no \"value\"" },
 		{ "{\"any\":{\"@type\":\"x/google.protobuf.Duration\",\"value\":\"1s\",\"more\":1}}",
 			"any: must have \"@type\" and one \"value\" only" },
-		{ "{\"any\":{\"@type\":\"x/crm.test.v1.Part\"", "any: is malformed JSON at byte 36: ',' or '}' is expected" },
+		{ "{\"any\":{\"@type\":\"x/crm.test.v1.Part\"",
+			"any: is malformed JSON at byte 36: ',' or '}' is expected" },
 	};
 	CHECK(cases);
 }
@@ -286,11 +329,11 @@ static void depth_is_bounded(void **state)
 		bool ok = there_and_back(f, EVERYTHING, text, 0)[0] == '{';
 		assert_int_equal(ok, cases[i].ok);
 	}
-	const char *deep_list = there_and_back(f, "google.protobuf.Value",
-		repeated_text(f->a, 100000, "[", "", "]"), 0);
+	const char *deep_list = there_and_back(
+		f, "google.protobuf.Value", repeated_text(f->a, 100000, "[", "", "]"), 0);
 	assert_non_null(strstr(deep_list, "is nested more than 32 deep"));
-	const char *deep_any = there_and_back(f, "google.protobuf.Any",
-		repeated_text(f->a, 100000, "{\"x\":", "1", "}"), 0);
+	const char *deep_any = there_and_back(
+		f, "google.protobuf.Any", repeated_text(f->a, 100000, "{\"x\":", "1", "}"), 0);
 	assert_non_null(strstr(deep_any, "nested too deep"));
 }
 
@@ -307,11 +350,12 @@ static void messages_of_own_form_stand_at_the_root_too(void **state)
 		{ "google.protobuf.Int64Value", "\"5\"" },
 		{ "google.protobuf.FieldMask", "\"a.bC\"" },
 		{ "crm.test.v1.optional.Maybe", "{\"number\":0,\"text\":\"\"}" },
-		{ "crm.test.v1.foreign.Old", "{\"number\":7,\"text\":\"\",\"numbers\":[1,2],\"packed\":[3]}" },
+		{ "crm.test.v1.foreign.Old",
+			"{\"number\":7,\"text\":\"\",\"numbers\":[1,2],\"packed\":[3]}" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_string_equal(
-			there_and_back(f, cases[i].message, str_c(cases[i].json), 0), cases[i].json);
+		assert_string_equal(there_and_back(f, cases[i].message, str_c(cases[i].json), 0),
+			cases[i].json);
 	assert_string_equal(there_and_back(f, "crm.test.v1.foreign.Old", STR("{\"thing\":{}}"), 0),
 		"thing: is a group, which is not supported");
 }
@@ -319,8 +363,9 @@ static void messages_of_own_form_stand_at_the_root_too(void **state)
 static void flags_change_the_form(void **state)
 {
 	struct pb_fixture *f = *state;
-	struct str json = STR("{\"id\":\"a\",\"note\":\"n\",\"password\":\"p\",\"parts\":[{\"code\":\"x\"}],"
-			      "\"labels\":{\"a\":\"b\"}}");
+	struct str json =
+		STR("{\"id\":\"a\",\"note\":\"n\",\"password\":\"p\",\"parts\":[{\"code\":\"x\"}],"
+		    "\"labels\":{\"a\":\"b\"}}");
 	const char *thing = "crm.test.v1.Thing";
 	assert_string_equal(there_and_back(f, thing, json, PB_JSON_HIDE_SECRETS),
 		"{\"id\":\"a\",\"note\":\"***\",\"parts\":[{\"code\":\"x\"}],\"labels\":{\"a\":\"b\"},\"password\":\"***\"}");
@@ -329,8 +374,8 @@ static void flags_change_the_form(void **state)
 		"  \"labels\": {\n    \"a\": \"b\"\n  },\n  \"password\": \"p\"\n}");
 	assert_string_equal(there_and_back(f, "crm.test.v1.Part", STR("{}"), PB_JSON_DEFAULTS),
 		"{\"code\":\"\",\"madeBy\":\"\",\"weight\":0,\"serial\":\"\"}");
-	assert_string_equal(
-		there_and_back(f, "crm.test.v1.Part", STR("{}"), PB_JSON_DEFAULTS | PB_JSON_PROTO_NAMES),
+	assert_string_equal(there_and_back(f, "crm.test.v1.Part", STR("{}"),
+				    PB_JSON_DEFAULTS | PB_JSON_PROTO_NAMES),
 		"{\"code\":\"\",\"made_by\":\"\",\"weight\":0,\"serial\":\"\"}");
 	assert_string_equal(there_and_back(f, "crm.test.v1.UpdateThingRequest", STR("{}"),
 				    PB_JSON_DEFAULTS | PB_JSON_PRETTY),
@@ -358,22 +403,35 @@ static void wire_that_only_others_write_prints_as_protobuf_reads_it(void **state
 		struct str wire;
 		const char *json;
 	} cases[] = {
-		{ { "\x18\x01\x18\x02", 4 }, "{\"anInt32\":2}" },			/* the last counts */
+		{ { "\x18\x01\x18\x02", 4 }, "{\"anInt32\":2}" }, /* the last counts */
 		{ { "\x18\x01\x18\x00", 4 }, "{}" },
 		{ { "\x8a\x01\x02\x18\x01\x8a\x01\x02\x20\x02", 10 },
-			"{\"aMessage\":{\"anInt32\":1,\"anInt64\":\"2\"}}" },		/* parts merge */
-		{ { "\x9a\x03\x01" "a\xa0\x03\x05", 7 }, "{\"choiceInt\":\"5\"}" },	/* the last of a oneof */
-		{ { "\xba\x01\x02\x01\x02\xb8\x01\x03", 8 }, "{\"int32s\":[1,2,3]}" },	/* packed and not */
-		{ { "\xba\x01\x01\x01\x18\x07\xba\x01\x01\x02", 10 }, "{\"anInt32\":7,\"int32s\":[1,2]}" },
-		{ { "\xca\x02\x06\x0a\x01" "a\x12\x01" "b\xca\x02\x06\x0a\x01" "a\x12\x01" "c", 18 },
+			"{\"aMessage\":{\"anInt32\":1,\"anInt64\":\"2\"}}" }, /* parts merge */
+		{ { "\x9a\x03\x01"
+		    "a\xa0\x03\x05",
+			  7 },
+			"{\"choiceInt\":\"5\"}" }, /* the last of a oneof */
+		{ { "\xba\x01\x02\x01\x02\xb8\x01\x03", 8 },
+			"{\"int32s\":[1,2,3]}" }, /* packed and not */
+		{ { "\xba\x01\x01\x01\x18\x07\xba\x01\x01\x02", 10 },
+			"{\"anInt32\":7,\"int32s\":[1,2]}" },
+		{ { "\xca\x02\x06\x0a\x01"
+		    "a\x12\x01"
+		    "b\xca\x02\x06\x0a\x01"
+		    "a\x12\x01"
+		    "c",
+			  18 },
 			"{\"stringsByString\":{\"a\":\"c\"}}" },
 		{ { "\xca\x02\x00", 3 }, "{\"stringsByString\":{\"\":\"\"}}" },
 		{ { "\xd2\x02\x02\x08\x05", 5 }, "{\"messagesByInt\":{\"5\":{}}}" },
-		{ { "\xfa\x3f\x01x", 4 }, "{}" },					/* unknown */
+		{ { "\xfa\x3f\x01x", 4 }, "{}" }, /* unknown */
 		{ { "\x8a\x04\x00", 3 }, "{\"value\":null}" },
-		{ { "\xea\x03\x02\x10\x01", 5 }, "{\"timestamp\":\"1970-01-01T00:00:00.000000001Z\"}" },
-		{ { "\xea\x03\x0b\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 14 }, "cannot be printed" },
-		{ { "\x9a\x04\x08\x0a\x03x/y\x12\x01z", 11 }, "{\"any\":{\"@type\":\"x/y\",\"value\":\"eg==\"}}" },
+		{ { "\xea\x03\x02\x10\x01", 5 },
+			"{\"timestamp\":\"1970-01-01T00:00:00.000000001Z\"}" },
+		{ { "\xea\x03\x0b\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 14 },
+			"cannot be printed" },
+		{ { "\x9a\x04\x08\x0a\x03x/y\x12\x01z", 11 },
+			"{\"any\":{\"@type\":\"x/y\",\"value\":\"eg==\"}}" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *got = printed(f, EVERYTHING, cases[i].wire);

@@ -12,8 +12,8 @@ static Crm__Thing *thing(struct pb_fixture *f, const char *json)
 {
 	struct str wire;
 	Crm__Thing *t = NULL;
-	if (pb_json_to_wire(f->a, f->schema, pb_fixture_message(f, "crm.test.v1.Thing"), str_c(json),
-		    &wire, &f->violations) != ST_OK)
+	if (pb_json_to_wire(f->a, f->schema, pb_fixture_message(f, "crm.test.v1.Thing"),
+		    str_c(json), &wire, &f->violations) != ST_OK)
 		fail_msg("%s: %s", json, pb_fixture_complaints(f));
 	assert_int_equal(pb_unpack(f->a, &crm__thing__descriptor, wire, &t), ST_OK);
 	return t;
@@ -22,8 +22,9 @@ static Crm__Thing *thing(struct pb_fixture *f, const char *json)
 static const char *json_of(struct pb_fixture *f, const Crm__Thing *t)
 {
 	struct str out;
-	assert_int_equal(pb_json_from_wire(f->a, f->schema, pb_fixture_message(f, "crm.test.v1.Thing"),
-				 pb_pack(f->a, t), PB_JSON_PROTO_NAMES, &out),
+	assert_int_equal(
+		pb_json_from_wire(f->a, f->schema, pb_fixture_message(f, "crm.test.v1.Thing"),
+			pb_pack(f->a, t), PB_JSON_PROTO_NAMES, &out),
 		ST_OK);
 	return str_dup(f->a, out);
 }
@@ -59,20 +60,24 @@ static void paths_must_name_fields_that_clients_may_change(void **state)
 		{ "name,main.code,parts,labels,owner_id", "" },
 		{ "main", "" },
 		{ "main.inner.inner.code", "" },
-		{ "main.inner.inner.inner.code", "update_mask: 'main.inner.inner.inner.code' names no field" },
+		{ "main.inner.inner.inner.code",
+			"update_mask: 'main.inner.inner.inner.code' names no field" },
 		{ "*", "" },
 		{ "*,name", "update_mask: '*' must stand alone" },
 		{ "nope", "update_mask: 'nope' names no field" },
 		{ "Name", "update_mask: 'Name' names no field" },
 		{ "createTime", "update_mask: 'createTime' names no field" },
 		{ "create_time", "update_mask: 'create_time' is set by the server only" },
-		{ "create_time.seconds", "update_mask: 'create_time.seconds' is set by the server only" },
+		{ "create_time.seconds",
+			"update_mask: 'create_time.seconds' is set by the server only" },
 		{ "id", "update_mask: 'id' cannot be changed" },
 		{ "main.serial", "update_mask: 'main.serial' cannot be changed" },
 		{ "main.made_by,x",
 			"update_mask: 'main.made_by' is set by the server only\nupdate_mask: 'x' names no field" },
-		{ "parts.code", "update_mask: 'parts.code' leads through a repeated field, which is replaced whole" },
-		{ "labels.a", "update_mask: 'labels.a' leads through a repeated field, which is replaced whole" },
+		{ "parts.code",
+			"update_mask: 'parts.code' leads through a repeated field, which is replaced whole" },
+		{ "labels.a",
+			"update_mask: 'labels.a' leads through a repeated field, which is replaced whole" },
 		{ "name.x", "update_mask: 'name.x' names no field" },
 		{ "main.", "update_mask: 'main.' names no field" },
 		{ ".", "update_mask: '.' names no field" },
@@ -92,8 +97,8 @@ static void paths_must_name_fields_that_clients_may_change(void **state)
 		ST_INVALID_ARGUMENT);
 }
 
-#define OLD                                                                                         \
-	"{\"id\":\"1\",\"name\":\"old\",\"note\":\"n\",\"parts\":[{\"code\":\"a\"}],"                   \
+#define OLD                                                                                        \
+	"{\"id\":\"1\",\"name\":\"old\",\"note\":\"n\",\"parts\":[{\"code\":\"a\"}],"              \
 	"\"main\":{\"code\":\"m\",\"made_by\":\"srv\",\"weight\":3},\"owner_id\":\"o\"}"
 
 static void applying_replaces_what_is_named_and_nothing_else(void **state)
@@ -105,13 +110,16 @@ static void applying_replaces_what_is_named_and_nothing_else(void **state)
 		{ "{\"name\":\"a\",\"note\":\"b\"}", "{\"name\":\"x\",\"note\":\"y\"}", "name",
 			"{\"name\":\"x\",\"note\":\"b\"}" },
 		{ "{\"name\":\"a\",\"note\":\"b\"}", "{}", "name", "{\"note\":\"b\"}" },
-		{ "{\"parts\":[{\"code\":\"a\"},{\"code\":\"b\"}]}", "{\"parts\":[{\"code\":\"c\"}]}", "parts",
+		{ "{\"parts\":[{\"code\":\"a\"},{\"code\":\"b\"}]}",
+			"{\"parts\":[{\"code\":\"c\"}]}", "parts",
 			"{\"parts\":[{\"code\":\"c\"}]}" },
 		{ "{\"parts\":[{\"code\":\"a\"}]}", "{}", "parts", "{}" },
-		{ "{\"main\":{\"code\":\"a\",\"weight\":1}}", "{\"main\":{\"code\":\"b\"}}", "main.code",
-			"{\"main\":{\"code\":\"b\",\"weight\":1}}" },
-		{ "{\"main\":{\"code\":\"a\",\"weight\":1}}", "{}", "main.code", "{\"main\":{\"weight\":1}}" },
-		{ "{}", "{\"main\":{\"code\":\"b\",\"weight\":1}}", "main.code", "{\"main\":{\"code\":\"b\"}}" },
+		{ "{\"main\":{\"code\":\"a\",\"weight\":1}}", "{\"main\":{\"code\":\"b\"}}",
+			"main.code", "{\"main\":{\"code\":\"b\",\"weight\":1}}" },
+		{ "{\"main\":{\"code\":\"a\",\"weight\":1}}", "{}", "main.code",
+			"{\"main\":{\"weight\":1}}" },
+		{ "{}", "{\"main\":{\"code\":\"b\",\"weight\":1}}", "main.code",
+			"{\"main\":{\"code\":\"b\"}}" },
 		{ "{}", "{}", "main.code", "{}" },
 		{ "{}", "{\"main\":{\"inner\":{\"code\":\"z\"}}}", "main.inner.code",
 			"{\"main\":{\"inner\":{\"code\":\"z\"}}}" },
@@ -134,7 +142,8 @@ static void applying_replaces_what_is_named_and_nothing_else(void **state)
 			"*",
 			"{\"id\":\"1\",\"name\":\"x\",\"main\":{\"code\":\"q\",\"made_by\":\"srv\"},\"owner_part\":{\"code\":\"p\"}}" },
 		{ OLD, "{}", "*", "{\"id\":\"1\"}" },
-		{ "{\"labels\":{\"a\":\"b\"}}", "{\"labels\":{\"c\":\"d\"}}", "labels", "{\"labels\":{\"c\":\"d\"}}" },
+		{ "{\"labels\":{\"a\":\"b\"}}", "{\"labels\":{\"c\":\"d\"}}", "labels",
+			"{\"labels\":{\"c\":\"d\"}}" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		Crm__Thing *dst = thing(f, cases[i].dst), *src = thing(f, cases[i].src);
@@ -160,8 +169,9 @@ static void changed_fields_are_those_that_differ(void **state)
 	struct pb_fixture *f = *state;
 	char **paths;
 	size_t n = pb_changed_fields(f->a, thing(f, OLD),
-		thing(f, "{\"id\":\"1\",\"name\":\"new\",\"note\":\"n\",\"parts\":[{\"code\":\"b\"}],"
-			 "\"main\":{\"code\":\"m\",\"made_by\":\"srv\",\"weight\":3},\"owner_part\":{}}"),
+		thing(f,
+			"{\"id\":\"1\",\"name\":\"new\",\"note\":\"n\",\"parts\":[{\"code\":\"b\"}],"
+			"\"main\":{\"code\":\"m\",\"made_by\":\"srv\",\"weight\":3},\"owner_part\":{}}"),
 		&paths);
 	assert_string_equal(joined(f, paths, n), "name,parts,owner_id,owner_part");
 	assert_int_equal(pb_changed_fields(f->a, thing(f, OLD), thing(f, OLD), &paths), 0);

@@ -115,8 +115,8 @@ static void unpacking_refuses_what_is_malformed(void **state)
 	struct pb_fixture *f = *state;
 	static const struct str cases[] = {
 		{ "\x72\x05x", 3 },
-		{ "\x70\x01", 2 },	      /* a string field as a number */
-		{ "\x1a\x01\x01", 3 },	      /* a number packed that is not repeated */
+		{ "\x70\x01", 2 },     /* a string field as a number */
+		{ "\x1a\x01\x01", 3 }, /* a number packed that is not repeated */
 		{ "\xba\x01\x01\xff", 4 },
 		{ "\xea\x01\x03\x01\x02\x03", 6 },
 		{ "\x8b\x01\x8c\x01", 4 },
@@ -178,8 +178,9 @@ static void only_equal_values_are_equal(void **state)
 	struct pb_fixture *f = *state;
 	for (size_t i = 0; i < SAMPLES; i++) {
 		for (size_t k = 0; k < SAMPLES; k++)
-			assert_int_equal(
-				pb_equal(everything_of(f, samples[i]), everything_of(f, samples[k])), i == k);
+			assert_int_equal(pb_equal(everything_of(f, samples[i]),
+						 everything_of(f, samples[k])),
+				i == k);
 	}
 	static const char *const pairs[][2] = {
 		{ "{\"choiceInt\":0}", "{}" },
@@ -191,7 +192,8 @@ static void only_equal_values_are_equal(void **state)
 		{ "{\"messages\":[{\"aBool\":true}]}", "{\"messages\":[{}]}" },
 	};
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
-		assert_false(pb_equal(everything_of(f, pairs[i][0]), everything_of(f, pairs[i][1])));
+		assert_false(
+			pb_equal(everything_of(f, pairs[i][0]), everything_of(f, pairs[i][1])));
 	Crm__Everything absent = CRM__EVERYTHING__INIT, empty = CRM__EVERYTHING__INIT;
 	absent.a_string = NULL;
 	assert_true(pb_equal(&absent, &empty));

@@ -9,9 +9,11 @@
 
 extern const char crm_all_pb[], crm_all_pb_end[], crm_test_pb[], crm_test_pb_end[];
 
-static const struct pb_field *field(const struct pb_fixture *f, const char *message, const char *name)
+static const struct pb_field *field(
+	const struct pb_fixture *f, const char *message, const char *name)
 {
-	const struct pb_field *found = pb_message_field(pb_fixture_message(f, message), str_c(name));
+	const struct pb_field *found =
+		pb_message_field(pb_fixture_message(f, message), str_c(name));
 	assert_non_null(found);
 	return found;
 }
@@ -63,13 +65,15 @@ static void json_and_proto_names_lead_to_the_same_field(void **state)
 	assert_non_null(a);
 	assert_ptr_equal(a, pb_message_field_by_json(m, STR("an_int32")));
 	assert_null(pb_message_field_by_json(m, STR("AnInt32")));
-	assert_string_equal(field(f, "crm.test.v1.Everything", "_odd__name_")->json_name, "OddName");
+	assert_string_equal(
+		field(f, "crm.test.v1.Everything", "_odd__name_")->json_name, "OddName");
 }
 
 static void oneofs_are_known_and_those_of_optionals_are_not(void **state)
 {
 	const struct pb_fixture *f = *state;
-	assert_string_equal(field(f, "crm.test.v1.Everything", "choice_string")->oneof_name, "choice");
+	assert_string_equal(
+		field(f, "crm.test.v1.Everything", "choice_string")->oneof_name, "choice");
 	assert_int_equal(field(f, "crm.test.v1.Everything", "a_string")->oneof, -1);
 	const struct pb_field *number = field(f, "crm.test.v1.optional.Maybe", "number");
 	assert_int_equal(number->oneof, -1);
@@ -123,7 +127,8 @@ static void methods_carry_kind_and_policy(void **state)
 	assert_true(m->client_streaming && m->server_streaming);
 	assert_true(m->policy.signed_in && m->policy.read_only && m->policy.slow);
 	assert_null(m->policy.permission);
-	assert_true(pb_schema_method(f->schema, STR("/crm.test.v1.ThingsService/OpenThing"))->policy.is_public);
+	assert_true(pb_schema_method(f->schema, STR("/crm.test.v1.ThingsService/OpenThing"))
+			    ->policy.is_public);
 	assert_null(pb_schema_method(f->schema, STR("crm.test.v1.ThingsService/OpenThing")));
 	const struct pb_service *s = pb_schema_service(f->schema, "crm.test.v1.ThingsService");
 	assert_int_equal(s->n_methods, 3);
@@ -167,7 +172,8 @@ static void reflection_finds_the_file_of_every_kind_of_symbol(void **state)
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *name = NULL;
-		struct str file = pb_schema_file_of_symbol(f->schema, str_c(cases[i].symbol), &name);
+		struct str file =
+			pb_schema_file_of_symbol(f->schema, str_c(cases[i].symbol), &name);
 		assert_int_equal(file.p != NULL, cases[i].file != NULL);
 		if (!cases[i].file)
 			continue;
@@ -189,10 +195,12 @@ static void reflection_knows_extensions_and_dependencies(void **state)
 	assert_non_null(pb_schema_file_of_extension(f->schema, old, 150, &name).p);
 	assert_string_equal(name, "crm/test/v1/foreign.proto");
 	assert_null(pb_schema_file_of_extension(f->schema, old, 151, &name).p);
-	assert_non_null(
-		pb_schema_file_of_extension(f->schema, STR("google.protobuf.FieldOptions"), 51002, &name).p);
+	assert_non_null(pb_schema_file_of_extension(
+		f->schema, STR("google.protobuf.FieldOptions"), 51002, &name)
+				.p);
 	const char *const *deps = NULL;
-	assert_int_equal(pb_schema_file_dependencies(f->schema, STR("crm/test/v1/foreign.proto"), &deps), 1);
+	assert_int_equal(
+		pb_schema_file_dependencies(f->schema, STR("crm/test/v1/foreign.proto"), &deps), 1);
 	assert_string_equal(deps[0], "google/protobuf/descriptor.proto");
 	assert_int_equal(pb_schema_file_dependencies(f->schema, STR("nope.proto"), &deps), 0);
 }
@@ -202,7 +210,8 @@ static void comments_are_read_from_the_source_info(void **state)
 	const struct pb_fixture *f = *state;
 	assert_string_equal(pb_schema_comment(f->schema, "crm.test.v1.Thing"),
 		"The comment of Thing,\n  over two lines.");
-	assert_string_equal(pb_schema_comment(f->schema, "crm.test.v1.Thing.id"), "The comment of id.");
+	assert_string_equal(
+		pb_schema_comment(f->schema, "crm.test.v1.Thing.id"), "The comment of id.");
 	assert_string_equal(pb_schema_comment(f->schema, "crm.test.v1.ThingsService.UpdateThing"),
 		"The comment of UpdateThing.");
 	assert_string_equal(pb_schema_comment(f->schema, "crm.test.v1.Thing.name"), "");
@@ -239,7 +248,6 @@ static void damaged_sets_do_no_harm(void **state)
 	assert_true(loaded < n / 97 * 2);
 	mem_free(copy);
 }
-
 
 static struct str set_of(struct arena *a, struct str file_members)
 {

@@ -41,28 +41,41 @@ static void malformed_bytes_name_the_field(void **state)
 		{ { "\x72\x01\xff", 3 }, "a_string: is not valid UTF-8" },
 		{ { "\x72\x02\xc0\x80", 4 }, "a_string: is not valid UTF-8" },
 		{ { "\x72\x03\xed\xa0\x80", 5 }, "a_string: is not valid UTF-8" },
-		{ { "\x72\x03" "a\0b", 5 }, "a_string: has a NUL character" },
-		{ { "\x7a\x03" "a\0\xff", 5 }, "" }, /* bytes may hold anything */
+		{ { "\x72\x03"
+		    "a\0b",
+			  5 },
+			"a_string: has a NUL character" },
+		{ { "\x7a\x03"
+		    "a\0\xff",
+			  5 },
+			"" }, /* bytes may hold anything */
 		{ { "\x70\x01", 2 }, "a_string: is malformed: wire type 0 does not fit its type" },
-		{ { "\x1a\x01\x01", 3 }, "an_int32: is malformed: wire type 2 does not fit its type" },
+		{ { "\x1a\x01\x01", 3 },
+			"an_int32: is malformed: wire type 2 does not fit its type" },
 		{ { "\x18\xff", 2 }, "an_int32: is malformed or cut short" },
 		{ { "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 }, "" },
-		{ { "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12 }, "an_int32: is malformed or cut short" },
+		{ { "\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12 },
+			"an_int32: is malformed or cut short" },
 		{ { "\x09\1\2\3", 4 }, "a_double: is malformed or cut short" },
 		{ { "\x15\1\2\3", 4 }, "a_float: is malformed or cut short" },
 		{ { "\x00\x01", 2 }, ": is malformed or cut short" },
 		{ { "\x80", 1 }, ": is malformed or cut short" },
 		{ { "\x8b\x01\x8c\x01", 4 }, "a_message: is malformed: groups are not supported" },
 		{ { "\x93\x03\x94\x03", 4 }, ": is malformed: groups are not supported" },
-		{ { "\x9a\x03\x01x", 4 }, "" },			      /* field 51's number is not this: unknown */
-		{ { "\xba\x01\x03\x01\x02\x03", 6 }, "" },	      /* packed int32s */
-		{ { "\xb8\x01\x03", 3 }, "" },			      /* the same, unpacked */
+		{ { "\x9a\x03\x01x", 4 }, "" }, /* field 51's number is not this: unknown */
+		{ { "\xba\x01\x03\x01\x02\x03", 6 }, "" }, /* packed int32s */
+		{ { "\xb8\x01\x03", 3 }, "" },             /* the same, unpacked */
 		{ { "\xba\x01\x02\x01\xff", 5 }, "int32s: is malformed: a number is cut short" },
-		{ { "\xea\x01\x03\x01\x02\x03", 6 }, "fixed32s: is malformed: a number is cut short" },
-		{ { "\xb2\x02\x01\x03", 4 }, "" },		      /* packed is fine for unpacked fields */
+		{ { "\xea\x01\x03\x01\x02\x03", 6 },
+			"fixed32s: is malformed: a number is cut short" },
+		{ { "\xb2\x02\x01\x03", 4 }, "" }, /* packed is fine for unpacked fields */
 		{ { "\x8a\x01\x04\x72\x02\xc3\x28", 7 }, "a_message.a_string: is not valid UTF-8" },
-		{ { "\x8a\x01\x03\x72\x02\xc3", 6 }, "a_message.a_string: is malformed or cut short" },
-		{ { "\x92\x02\x01" "a\x92\x02\x01\xfe", 8 }, "strings[1]: is not valid UTF-8" },
+		{ { "\x8a\x01\x03\x72\x02\xc3", 6 },
+			"a_message.a_string: is malformed or cut short" },
+		{ { "\x92\x02\x01"
+		    "a\x92\x02\x01\xfe",
+			  8 },
+			"strings[1]: is not valid UTF-8" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *got =
@@ -105,8 +118,9 @@ static void nesting_is_bounded(void **state)
 		at -= n;
 		memcpy(deep + at, head, n);
 	}
-	assert_non_null(strstr(complaints(f, everything, str_n(deep + at, end - at), PB_VALIDATE_RULES),
-		"is nested more than 32 deep"));
+	assert_non_null(
+		strstr(complaints(f, everything, str_n(deep + at, end - at), PB_VALIDATE_RULES),
+			"is nested more than 32 deep"));
 }
 
 static void every_cut_of_a_message_is_survived(void **state)
@@ -135,7 +149,8 @@ static void required_fields_are_demanded_of_every_kind(void **state)
 	assert_string_equal(complaints(f, "crm.test.v1.RequiredKinds", STR(""), PB_VALIDATE_RULES),
 		"text: is required\nnumber: is required\ncolor: is required\npart: is required\n"
 		"items: is required\nlabels: is required\nleft: is required");
-	assert_string_equal(complaints(f, "crm.test.v1.RequiredKinds", STR(""), PB_VALIDATE_WIRE), "");
+	assert_string_equal(
+		complaints(f, "crm.test.v1.RequiredKinds", STR(""), PB_VALIDATE_WIRE), "");
 	Crm__Part part = CRM__PART__INIT;
 	part.code = "ab";
 	char *items[] = { "" };
@@ -153,7 +168,8 @@ static void required_fields_are_demanded_of_every_kind(void **state)
 	r.one_case = CRM__REQUIRED_KINDS__ONE_LEFT;
 	r.left = "x";
 	struct str wire = pb_pack(f->a, &r);
-	assert_string_equal(complaints(f, "crm.test.v1.RequiredKinds", wire, PB_VALIDATE_RULES), "");
+	assert_string_equal(
+		complaints(f, "crm.test.v1.RequiredKinds", wire, PB_VALIDATE_RULES), "");
 	/* a later zero, empty text or other member of the oneof takes the value away */
 	struct buf b = buf_new(f->a, 0);
 	buf_put_str(&b, wire);
@@ -162,7 +178,6 @@ static void required_fields_are_demanded_of_every_kind(void **state)
 		complaints(f, "crm.test.v1.RequiredKinds", buf_str(&b), PB_VALIDATE_RULES),
 		"text: is required\nnumber: is required\nleft: is required");
 }
-
 
 static void texts_and_bytes_have_lengths_and_forms(void **state)
 {
@@ -175,14 +190,19 @@ static void texts_and_bytes_have_lengths_and_forms(void **state)
 	} cases[] = {
 		{ "Jan", "", "", "", "" },
 		{ "žžžžžžžžžžžžžžžžžžžž", "", "", "", "" }, /* 20 characters, 40 bytes */
-		{ "žžžžžžžžžžžžžžžžžžžžž", "", "", "", "name: has 21 characters, at most 20 are allowed" },
+		{ "žžžžžžžžžžžžžžžžžžžžž", "", "", "",
+			"name: has 21 characters, at most 20 are allowed" },
 		{ "a\nb", "", "", "", "name: has control characters" },
 		{ "a\x7f", "", "", "", "name: has control characters" },
-		{ "a\xc2\x85" "b", "", "", "", "name: has control characters" },
+		{ "a\xc2\x85"
+		  "b",
+			"", "", "", "name: has control characters" },
 		{ "Jan", "a\r\n\tb", "", "", "" },
-		{ "Jan", "a\x01", "", "", "note: has control characters other than line breaks and tabs" },
+		{ "Jan", "a\x01", "", "",
+			"note: has control characters other than line breaks and tabs" },
 		{ "Jan", "", ID, "", "" },
-		{ "Jan", "", "7", "", "id: is not a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057" },
+		{ "Jan", "", "7", "",
+			"id: is not a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057" },
 		{ "Jan", "", "", "123456789", "password: has 9 characters, at most 8 are allowed" },
 		{ "", "", "", "", "name: is required" },
 	};
@@ -333,7 +353,8 @@ static void well_known_types_have_bounds(void **state)
 	t.nick = NULL;
 	u.thing = &t;
 	u.update_mask = &mask;
-	assert_string_equal(complaints(f, "crm.test.v1.UpdateThingRequest", pb_pack(f->a, &u), PB_VALIDATE_RULES),
+	assert_string_equal(complaints(f, "crm.test.v1.UpdateThingRequest", pb_pack(f->a, &u),
+				    PB_VALIDATE_RULES),
 		"update_mask.paths[0]: has 257 characters, at most 256 are allowed");
 }
 
@@ -360,8 +381,8 @@ static void an_update_may_leave_required_fields_of_its_resource_out(void **state
 	Crm__BatchUpdateThingsRequest batch = CRM__BATCH_UPDATE_THINGS_REQUEST__INIT;
 	batch.requests = requests;
 	batch.n_requests = 1;
-	assert_string_equal(
-		complaints(f, "crm.test.v1.BatchUpdateThingsRequest", pb_pack(f->a, &batch), update),
+	assert_string_equal(complaints(f, "crm.test.v1.BatchUpdateThingsRequest",
+				    pb_pack(f->a, &batch), update),
 		"requests[0].thing.score: must be from -10 to 10");
 }
 
@@ -379,24 +400,30 @@ static void a_message_sent_in_parts_is_judged_as_a_whole(void **state)
 	struct buf b = buf_new(f->a, 0);
 	pb_put_message(&b, 1, thing);
 	pb_put_message(&b, 1, STR(""));
-	assert_string_equal(complaints(f, "crm.test.v1.UpdateThingRequest", buf_str(&b), PB_VALIDATE_RULES), "");
+	assert_string_equal(
+		complaints(f, "crm.test.v1.UpdateThingRequest", buf_str(&b), PB_VALIDATE_RULES),
+		"");
 	pb_put_message(&b, 1, thing); /* two and two parts: more than three */
-	assert_string_equal(complaints(f, "crm.test.v1.UpdateThingRequest", buf_str(&b), PB_VALIDATE_RULES),
+	assert_string_equal(
+		complaints(f, "crm.test.v1.UpdateThingRequest", buf_str(&b), PB_VALIDATE_RULES),
 		"thing.parts: has more than 3 items");
 }
 
 static void parts_within_parts_cost_no_more_than_linear_time(void **state)
 {
 	struct pb_fixture *f = *state;
-	struct str wire = STR("\x0a\x02" "ab");
+	struct str wire = STR("\x0a\x02"
+			      "ab");
 	for (size_t i = 0; i < 25; i++) {
 		struct buf b = buf_new(f->a, 0);
-		buf_puts(&b, "\x0a\x02" "ab");
+		buf_puts(&b, "\x0a\x02"
+			     "ab");
 		pb_put_message(&b, 4, wire);
 		pb_put_message(&b, 4, STR(""));
 		wire = buf_str(&b);
 	}
-	assert_non_null(strstr(complaints(f, "crm.test.v1.Part", wire, PB_VALIDATE_RULES), "is sent in too many parts"));
+	assert_non_null(strstr(complaints(f, "crm.test.v1.Part", wire, PB_VALIDATE_RULES),
+		"is sent in too many parts"));
 }
 
 static void complaints_are_limited_in_number(void **state)

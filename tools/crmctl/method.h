@@ -11,8 +11,8 @@ struct method {
 };
 
 /* "Service/Method", the service by its full or a short name. */
-enum status method_find(
-	struct ctl *c, struct rpc_channel *ch, const char *name, struct method *ret) MUST_CHECK;
+enum status method_find(struct ctl *c, struct rpc_channel *ch, const char *name, struct method *ret)
+	MUST_CHECK;
 /* A request from JSON; what does not fit is said. */
 enum status method_request(
 	struct arena *a, const struct method *m, struct str json, struct str *ret_wire) MUST_CHECK;

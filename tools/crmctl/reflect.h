@@ -16,8 +16,8 @@ struct service_names {
 /* The services of the server, in its order. */
 enum status reflect_services(struct reflection *r, struct service_names *ret) MUST_CHECK;
 /* The full name of what a user calls a service: itself, "ContactsService", or "contacts". */
-enum status reflect_service_name(
-	struct reflection *r, struct str given, const char **ret) MUST_CHECK;
+enum status reflect_service_name(struct reflection *r, struct str given, const char **ret)
+	MUST_CHECK;
 /* Fetches the file that declares the symbol, with all that it needs. ST_NOT_FOUND is not said: the
  * caller may know another name. */
 enum status reflect_symbol(struct reflection *r, const char *symbol) MUST_CHECK;

@@ -101,8 +101,7 @@ static natsStatus send_one(struct bus *b, const struct bus_event *e, const char 
 	return s;
 }
 
-static enum status send_all(
-	struct bus *b, const struct bus_event *list, size_t n, uint64_t batch)
+static enum status send_all(struct bus *b, const struct bus_event *list, size_t n, uint64_t batch)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	const char *reply = arena_printf(a, "%s.ack.%" PRIu64, b->inbox, batch);

@@ -1,7 +1,9 @@
 /*
- * config: settings from the environment and the command line through one table of name, type, range, default and help.
- * Item "in_flight" is CRM_IN_FLIGHT in the environment and --in-flight=VALUE on the command line; the command line wins. A value that is wrong, out of range or
- * unknown stops the start with its name and what is allowed.
+ * config: settings from the environment and the command line through one table of name, type,
+ * range, default and help.
+ * Item "in_flight" is CRM_IN_FLIGHT in the environment and --in-flight=VALUE on the command line;
+ * the command line wins. A value that is wrong, out of range or unknown stops the start with its
+ * name and what is allowed.
  * Owner: strings live in the arena. Threads: at start only.
  */
 #pragma once
@@ -21,9 +23,9 @@ enum config_type {
 struct config_item {
 	const char *name;
 	enum config_type type;
-	size_t offset; /* into the target struct */
+	size_t offset;        /* into the target struct */
 	const char *fallback; /* as text; NULL: required */
-	int64_t min, max; /* range in the stored unit; both 0: none */
+	int64_t min, max;     /* range in the stored unit; both 0: none */
 	const char *choices;
 	const char *help;
 };
@@ -35,8 +37,11 @@ struct config_table {
 };
 
 enum config_outcome { CONFIG_OK, CONFIG_WRONG, CONFIG_HELP };
-/* Several tables (the kit's and the service's). Errors and --help go to the streams. Exit with 2 on CONFIG_WRONG and 0 on CONFIG_HELP. `environ` style env. */
-enum config_outcome config_load(struct arena *a, const struct config_table *tables, size_t n_tables, int argc, char **argv, char **env,
-	FILE *out, FILE *err) MUST_CHECK;
-/* Reads a small file (at most max bytes) whole; trailing newline kept. ST_NOT_FOUND / ST_FAILED_PRECONDITION. */
-enum status config_read_file(struct arena *a, const char *path, size_t max, struct str *ret) MUST_CHECK;
+/* Several tables (the kit's and the service's). Errors and --help go to the streams. Exit with 2 on
+ * CONFIG_WRONG and 0 on CONFIG_HELP. `environ` style env. */
+enum config_outcome config_load(struct arena *a, const struct config_table *tables, size_t n_tables,
+	int argc, char **argv, char **env, FILE *out, FILE *err) MUST_CHECK;
+/* Reads a small file (at most max bytes) whole; trailing newline kept. ST_NOT_FOUND /
+ * ST_FAILED_PRECONDITION. */
+enum status config_read_file(struct arena *a, const char *path, size_t max, struct str *ret)
+	MUST_CHECK;

@@ -249,5 +249,5 @@ void db_update(struct db *db); /* recomputes db_is_up */
 enum status db_find(struct db *db, const struct db_statement *def, struct stmt **ret) MUST_CHECK;
 /* Binds one statement into an item; page may be NULL. */
 enum status item_bind(struct arena *a, struct stmt *s, struct db_args args,
-	const struct db_page_args *page, bool copy, struct item *ret,
-	const char **ret_why) MUST_CHECK;
+	const struct db_page_args *page, bool copy, struct item *ret, const char **ret_why)
+	MUST_CHECK;

@@ -15,7 +15,8 @@ struct db_sync {
 	PGconn *pg;
 	PGresult *result;
 	uint64_t session;
-	const struct db_statement *prepared[PREPARED_MAX]; /* in this session; the name is the place */
+	/* in this session; the name is the place */
+	const struct db_statement *prepared[PREPARED_MAX];
 	size_t n_prepared;
 };
 
@@ -67,10 +68,12 @@ static void set_error(struct db_sync *c, const char *text)
 	c->error = mem_strdup(text);
 }
 
-/* The server looks after our end as well, so that the locks of a machine that vanished are free within seconds. */
+/* The server looks after our end as well, so that the locks of a machine that vanished are free
+ * within seconds. */
 static bool watch_client(PGconn *pg)
 {
-	PGresult *res = PQexec(pg, "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3");
+	PGresult *res = PQexec(pg,
+		"SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3");
 	bool ok = PQresultStatus(res) == PGRES_COMMAND_OK;
 	PQclear(res);
 	return ok;
@@ -107,7 +110,8 @@ static bool is_ok(const PGresult *res)
 	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
-static enum status prepare(struct db_sync *c, const struct db_statement *s, char name[STMT_NAME_MAX])
+static enum status prepare(
+	struct db_sync *c, const struct db_statement *s, char name[STMT_NAME_MAX])
 {
 	size_t i = 0;
 	while (i < c->n_prepared && c->prepared[i] != s)
@@ -124,8 +128,7 @@ static enum status prepare(struct db_sync *c, const struct db_statement *s, char
 	return ST_OK;
 }
 
-enum status db_sync_run(
-	struct db_sync *c, const struct db_statement *s, const char *const *values)
+enum status db_sync_run(struct db_sync *c, const struct db_statement *s, const char *const *values)
 {
 	char name[STMT_NAME_MAX];
 	clear(c);
@@ -162,7 +165,8 @@ static int column_of(const struct db_sync *c, const char *column)
 struct str db_sync_bytes(const struct db_sync *c, size_t row, const char *column)
 {
 	int k = column_of(c, column);
-	return str_n(PQgetvalue(c->result, (int)row, k), (size_t)PQgetlength(c->result, (int)row, k));
+	return str_n(
+		PQgetvalue(c->result, (int)row, k), (size_t)PQgetlength(c->result, (int)row, k));
 }
 
 int64_t db_sync_int(const struct db_sync *c, size_t row, const char *column)

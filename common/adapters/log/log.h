@@ -1,7 +1,8 @@
 /*
- * log: JSON lines on standard error, one object a line: time, level, service, event, then the fields given.
- * Lines are buffered and written together at the end of a loop turn (log_flush) or at once from WARN up; a line is never split. Text is escaped; invalid
- * UTF-8 is replaced. Threads: any.
+ * log: JSON lines on standard error, one object a line: time, level, service, event, then the
+ * fields given.
+ * Lines are buffered and written together at the end of a loop turn (log_flush) or at once from
+ * WARN up; a line is never split. Text is escaped; invalid UTF-8 is replaced. Threads: any.
  */
 #pragma once
 #include "base/str.h"
@@ -14,11 +15,26 @@ struct log_field {
 	struct str s;
 	int64_t i;
 };
-#define LOG_STR(k, v)  { .key = (k), .type = LOG_T_STR, .s = str_c(v) }
-#define LOG_TEXT(k, v) { .key = (k), .type = LOG_T_STR, .s = (v) }
-#define LOG_INT(k, v)  { .key = (k), .type = LOG_T_INT, .i = (int64_t)(v) }
-#define LOG_BOOL(k, v) { .key = (k), .type = LOG_T_BOOL, .i = (v) }
-#define LOG_US(k, v)   { .key = (k), .type = LOG_T_US, .i = (v) } /* microseconds, printed as milliseconds with three decimals */
+#define LOG_STR(k, v)                                                                              \
+	{                                                                                          \
+		.key = (k), .type = LOG_T_STR, .s = str_c(v)                                       \
+	}
+#define LOG_TEXT(k, v)                                                                             \
+	{                                                                                          \
+		.key = (k), .type = LOG_T_STR, .s = (v)                                            \
+	}
+#define LOG_INT(k, v)                                                                              \
+	{                                                                                          \
+		.key = (k), .type = LOG_T_INT, .i = (int64_t)(v)                                   \
+	}
+#define LOG_BOOL(k, v)                                                                             \
+	{                                                                                          \
+		.key = (k), .type = LOG_T_BOOL, .i = (v)                                           \
+	}
+#define LOG_US(k, v)                                                                               \
+	{                                                                                          \
+		.key = (k), .type = LOG_T_US, .i = (v)                                             \
+	} /* microseconds, printed as milliseconds with three decimals */
 
 /* Before other threads start. fd is usually 2. */
 void log_init(const char *service, enum log_level level, int fd);
@@ -31,7 +47,8 @@ bool log_level_parse(const char *name, enum log_level *ret);
 	do {                                                                                       \
 		if (log_is_on(level)) {                                                            \
 			const struct log_field log_fields_[] = { __VA_ARGS__ };                    \
-			log_write(level, event, log_fields_, sizeof(log_fields_) / sizeof(log_fields_[0])); \
+			log_write(level, event, log_fields_,                                       \
+				sizeof(log_fields_) / sizeof(log_fields_[0]));                     \
 		}                                                                                  \
 	} while (0)
 #define log_debug(event, ...) LOG_AT(LOG_DEBUG, event, __VA_ARGS__)

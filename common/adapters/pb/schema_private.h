@@ -30,7 +30,7 @@ bool pb_schema_is_plain_text(struct str s);
 enum status pb_schema_outline(
 	struct str bytes, unsigned counted, struct str *ret_name, size_t *ret_n) MUST_CHECK;
 
-enum status pb_schema_comments_read(
-	struct loader *l, struct str source_info) MUST_CHECK; /* into l->paths */
+enum status pb_schema_comments_read(struct loader *l, struct str source_info)
+	MUST_CHECK; /* into l->paths */
 enum status pb_schema_declare(struct loader *l, struct str set) MUST_CHECK;
 enum status pb_schema_link(struct loader *l) MUST_CHECK;

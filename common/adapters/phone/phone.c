@@ -3,7 +3,8 @@
 
 #include "adapters/phone/phone_shim.h"
 
-enum status phone_to_e164(struct arena *a, const char *number, const char *region, const char **ret_e164, const char **ret_why)
+enum status phone_to_e164(struct arena *a, const char *number, const char *region,
+	const char **ret_e164, const char **ret_why)
 {
 	char e164[PHONE_E164_SIZE];
 	const char *where = *region ? region : "that country";
@@ -12,7 +13,8 @@ enum status phone_to_e164(struct arena *a, const char *number, const char *regio
 		*ret_e164 = arena_strdup(a, e164);
 		return ST_OK;
 	case PHONE_NO_COUNTRY:
-		*ret_why = "has no country code that exists: begin it with + and the code, or give the region";
+		*ret_why =
+			"has no country code that exists: begin it with + and the code, or give the region";
 		break;
 	case PHONE_TOO_SHORT:
 		*ret_why = arena_printf(a, "has too few digits for %s", where);

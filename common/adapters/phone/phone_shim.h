@@ -6,12 +6,20 @@
 extern "C" {
 #endif
 
-enum phone_fault { PHONE_OK, PHONE_NO_COUNTRY, PHONE_NOT_A_NUMBER, PHONE_TOO_SHORT, PHONE_TOO_LONG, PHONE_NOT_POSSIBLE };
+enum phone_fault {
+	PHONE_OK,
+	PHONE_NO_COUNTRY,
+	PHONE_NOT_A_NUMBER,
+	PHONE_TOO_SHORT,
+	PHONE_TOO_LONG,
+	PHONE_NOT_POSSIBLE
+};
 
 enum { PHONE_E164_SIZE = 24 };
 
 /* out gets the number in E.164, NUL-terminated. */
-enum phone_fault phone_shim_parse(const char *number, const char *region, char out[PHONE_E164_SIZE]);
+enum phone_fault phone_shim_parse(
+	const char *number, const char *region, char out[PHONE_E164_SIZE]);
 
 #ifdef __cplusplus
 }
