@@ -1,8 +1,11 @@
 """The view of one customer: sections side by side, each with its own fate."""
+import os
+import signal
 import subprocess
 import time
 import uuid
 
+from faults import pid_of
 from office import CRM, Code, Office, run, stories
 
 OFFICE = Office("view")
@@ -61,6 +64,18 @@ def what_does_not_need_the_service_that_is_down_is_there():
         assert states(view) == {"contact": "STATE_OK", "affiliations": "STATE_OK", "timeline": "STATE_OK", "owner": "STATE_UNREACHABLE"}, states(view)
     finally:
         stack("start", "identity")
+
+
+def a_service_that_hangs_does_not_keep_the_caller_beyond_the_deadline():
+    for name, expected in (("identity", {"STATE_OK", "STATE_UNREACHABLE"}), ("contacts", {"STATE_UNREACHABLE"})):
+        os.kill(pid_of(name), signal.SIGSTOP)
+        try:
+            for timeout, patience in ((2, 2), (None, 8)):
+                begun = time.monotonic()
+                view = ADMIN.GetCustomer360(contact_id=CONTACT.id, timeout=timeout)
+                assert time.monotonic() - begun < patience and set(states(view).values()) == expected, (name, timeout, time.monotonic() - begun, states(view))
+        finally:
+            os.kill(pid_of(name), signal.SIGCONT)
 
 
 if __name__ == "__main__":
