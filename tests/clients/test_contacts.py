@@ -122,6 +122,8 @@ def what_is_deleted_is_hidden_and_can_come_back():
     c = person("Dočasný", "Člověk", labels={"run": "deleted"})
     d = ADMIN.DeleteContact(id=c.id)
     assert d.HasField("delete_time") and d.revision == 2
+    assert ADMIN.GetContact(id=c.id) == d  # by its id it can be seen, as AIP-164 wants
+    assert ADMIN.code("BatchGetContacts", ids=[c.id]) == Code.NOT_FOUND
     assert ADMIN.code("UpdateContact", contact={"id": c.id, "note": "x"}) == Code.NOT_FOUND
     assert ADMIN.code("DeleteContact", id=c.id) == Code.NOT_FOUND
     listed = 'labels.run = "deleted"'
