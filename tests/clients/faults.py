@@ -4,7 +4,6 @@ Nothing here sleeps for luck: `until` waits for a condition and fails when its t
 """
 import copy
 import ctypes
-import itertools
 import json
 import os
 import signal
@@ -18,27 +17,16 @@ import uuid
 
 import grpc
 
-import crmpb
+from office import CRM, PASSWORD, Code, bootstrap_secret, finish, report as check, until
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
-CRM = crmpb.Crm(os.path.join(os.environ["CRM_BUILD"], "gen/all.pb"))
-Code = grpc.StatusCode
 IDENTITY, CONTACTS = "crm.identity.v1.IdentityService/", "crm.contacts.v1.ContactsService/"
-PASSWORD = "correct horse battery staple"
 TRANSIENT = (Code.UNAVAILABLE, Code.UNKNOWN, Code.ABORTED, Code.DEADLINE_EXCEEDED)
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None, use_errno=True)
-failures = itertools.count()
-failed = []
 
 
 # ---- telling ----
-
-
-def check(fine, name, why=""):
-    if not fine:
-        failed.append(name)
-    print(f"{'ok' if fine else 'not ok'} - {name}{'' if fine else f': {why}'}", flush=True)
 
 
 def run_tests(*tests):
@@ -52,19 +40,7 @@ def run_tests(*tests):
             check(False, test.__name__.replace("_", " "), "broke off, see above")
         print(f"# {test.__name__}: {time.monotonic() - begun:.1f} s", flush=True)
     Service.end_all()
-    sys.exit(1 if failed else 0)
-
-
-def until(condition, seconds, what):
-    """Waits for a condition and returns its value."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {seconds} s")
-        time.sleep(0.02)
+    finish()
 
 
 # ---- components ----
@@ -191,13 +167,6 @@ def metric(name, service):
 
 
 # ---- records ----
-
-
-def bootstrap_secret():
-    made = uuid.uuid4().hex
-    with open(os.environ["BOOTSTRAP_FILE"], "a", encoding="utf-8") as f:
-        f.write("\n" + made + "\n")
-    return made
 
 
 class Tenant:

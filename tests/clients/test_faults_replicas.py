@@ -8,7 +8,8 @@ import uuid
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import grpc  # noqa: E402
 
-from faults import CONTACTS, CRM, Consumer, Load, Service, Tenant, check, connect, crmpb, metric, run_tests, until  # noqa: E402
+import crmpb  # noqa: E402
+from faults import CONTACTS, CRM, Consumer, Load, Service, Tenant, check, connect, metric, run_tests, until  # noqa: E402
 
 TENANT = Tenant("twin")
 CONSUMER = Consumer(TENANT)

@@ -6,7 +6,6 @@ of its service Hidden are not in the reflection and go through the pump. Everyth
 import os
 import queue
 import subprocess
-import socket
 import threading
 from concurrent import futures
 
@@ -14,6 +13,7 @@ import grpc
 from google.protobuf import descriptor_pb2
 
 import crmpb
+from faults import free_port
 from office import CRM, Code, Office, finish, report, until
 
 PACKAGE = "crm.echo.v1"
@@ -153,12 +153,6 @@ class Gateway:
         self.channel.close()
         self.process.terminate()
         return self.process.wait(60)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 # ---- the checks ----
