@@ -100,6 +100,30 @@ static enum status check_rate(struct call *call)
 	return call_fail_retry(call, ST_RESOURCE_EXHAUSTED, retry_ms, "too many calls; slow down");
 }
 
+static enum status reply(struct call *call, const struct contact_and_owner *both,
+	const struct part *affiliations, const struct part *timeline)
+{
+	Crm__Customer360 r = CRM__CUSTOMER360__INIT;
+	Crm__Section *sections[] = { section_of(call, &both->contact),
+		section_of(call, affiliations), section_of(call, timeline),
+		section_of(call, &both->owner) };
+	r.sections = sections;
+	r.n_sections = sizeof(sections) / sizeof(sections[0]);
+	r.contact = both->contact.status == ST_OK ? both->contact.answer : NULL;
+	r.owner = both->owner.status == ST_OK ? both->owner.answer : NULL;
+	if (affiliations->status == ST_OK) {
+		const Crm__ListAffiliationsResponse *a = affiliations->answer;
+		r.n_affiliations = a->n_affiliations;
+		r.affiliations = a->affiliations;
+	}
+	if (timeline->status == ST_OK) {
+		const Crm__ListTimelineResponse *t = timeline->answer;
+		r.n_timeline = t->n_entries;
+		r.timeline = t->entries;
+	}
+	return call_reply(call, &r);
+}
+
 enum status get_customer360(struct call *call)
 {
 	const Crm__GetCustomer360Request *q = call->request;
@@ -137,24 +161,5 @@ enum status get_customer360(struct call *call)
 	group_spawn(&g, fetch, &timeline);
 	TRY(group_wait(&g));
 	TRY(check_contact(call, &both.contact));
-
-	Crm__Customer360 r = CRM__CUSTOMER360__INIT;
-	Crm__Section *sections[] = { section_of(call, &both.contact),
-		section_of(call, &affiliations), section_of(call, &timeline),
-		section_of(call, &both.owner) };
-	r.sections = sections;
-	r.n_sections = sizeof(sections) / sizeof(sections[0]);
-	r.contact = both.contact.status == ST_OK ? both.contact.answer : NULL;
-	r.owner = both.owner.status == ST_OK ? both.owner.answer : NULL;
-	if (affiliations.status == ST_OK) {
-		const Crm__ListAffiliationsResponse *a = affiliations.answer;
-		r.n_affiliations = a->n_affiliations;
-		r.affiliations = a->affiliations;
-	}
-	if (timeline.status == ST_OK) {
-		const Crm__ListTimelineResponse *t = timeline.answer;
-		r.n_timeline = t->n_entries;
-		r.timeline = t->entries;
-	}
-	return call_reply(call, &r);
+	return reply(call, &both, &affiliations, &timeline);
 }
