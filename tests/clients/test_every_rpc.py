@@ -9,6 +9,7 @@ them, all are.
 import itertools
 import os
 import sys
+import time
 import uuid
 
 import grpc
@@ -408,7 +409,12 @@ class Records(Sample):
         for field in record.DESCRIPTOR.fields:
             if field.name == "email":
                 record.email = f"user{next(counter)}@example.com"
+        end = time.monotonic() + 20
         code, error, answer = self.admin.call(path, request.SerializeToString())
+        # each service hears of a new user in its own time
+        while code == Code.INVALID_ARGUMENT and "is not an active user" in error.details() and time.monotonic() < end:
+            time.sleep(0.05)
+            code, error, answer = self.admin.call(path, request.SerializeToString())
         if code == Code.OK:
             self.ids[target_of(path)] = CRM.type(CRM.method(path).output_type.full_name).FromString(answer).id
         else:
