@@ -9,6 +9,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import grpc  # noqa: E402
 
+import h2raw  # noqa: E402
 from faults import CONTACTS, CRM, Code, Consumer, Load, Service, Tenant, address, check, connect, health, metric, run_tests, until  # noqa: E402
 
 TENANT = Tenant("stop")
@@ -110,6 +111,19 @@ def identity_during_sign_ins():
     check(TENANT.sign_in(target=address("identity")).access_token != "", "one can sign in after the restart")
 
 
+def an_idle_client():
+    """One that holds its connection and reads nothing does not hold up the end."""
+    service = SERVICES["contacts"]
+    connection = h2raw.Connection(service.address)
+    list(connection.frames(0.2))
+    begun = time.monotonic()
+    service.signal(signal.SIGTERM)
+    status = service.process.wait(35)
+    check(status == 0 and time.monotonic() - begun < 5, "a client that only holds its connection does not hold up the end", f"{status} after {time.monotonic() - begun:.1f} s")
+    connection.close()
+    service.start_and_wait()
+
+
 def twice():
     """Asked a second time a service ends at once, whatever runs."""
     in_flight = Import(address("contacts"), "twice")
@@ -124,4 +138,4 @@ def twice():
     service.start_and_wait()
 
 
-run_tests(contacts, gateway, identity, identity_during_sign_ins, twice)
+run_tests(contacts, gateway, identity, identity_during_sign_ins, an_idle_client, twice)

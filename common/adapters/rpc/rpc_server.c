@@ -22,6 +22,8 @@ enum {
 	KEEPALIVE_MS = 60 * 1000, /* finds clients that vanished in the middle of a call */
 	KEEPALIVE_TIMEOUT_MS = 20 * 1000,
 	HANDSHAKE_TIMEOUT_MS = 20 * 1000,
+	QUIET_MS = 1000,
+	QUIET_CHECK_MS = 100,
 	MAX_METADATA = 32 * 1024, /* a token may take three quarters of it */
 };
 
@@ -232,6 +234,28 @@ static void wait_for(struct event *e)
 		continue;
 }
 
+/*
+ * Until gRPC has no connection left, or for the grace time. gRPC tells clients to go and waits up to
+ * 20 s for each to say that it has read it, which one that only holds its connection never does;
+ * when no call has run for a while, nobody is left to wait for. False if there still are
+ * connections.
+ */
+static bool wait_for_calls(struct rpc_server *s, int64_t grace_ms)
+{
+	int64_t now = clock_mono_us(), end = now + grace_ms * 1000, busy = now;
+
+	while (now < end && now < busy + QUIET_MS * 1000) {
+		int64_t next = now + QUIET_CHECK_MS * 1000;
+
+		if (event_wait_until(&s->is_stopped, next < end ? next : end) == ST_OK)
+			return true;
+		now = clock_mono_us();
+		if (rpc_server_calls(s) > 0)
+			busy = now;
+	}
+	return false;
+}
+
 void rpc_server_shutdown(struct rpc_server *s, int64_t grace_ms)
 {
 	if (!s->is_stopping) {
@@ -241,7 +265,7 @@ void rpc_server_shutdown(struct rpc_server *s, int64_t grace_ms)
 		rpc_server_unref(s);
 	}
 	fiber_shield();
-	if (event_wait_until(&s->is_stopped, clock_mono_us() + grace_ms * 1000) != ST_OK) {
+	if (!wait_for_calls(s, grace_ms)) {
 		grpc_server_cancel_all_calls(s->server);
 		wait_for(&s->is_stopped);
 	}
