@@ -110,7 +110,8 @@ static void numbers_become_e164(void **state)
 		{ "(044) 279-12-34", "UA", "+380442791234" },
 		{ "00420604893825", "CZ", "+420604893825" }, { "030 123456", "DE", "+4930123456" },
 		{ "604893825", "", NULL }, { "12", "CZ", NULL }, { "+999 123 456", "", NULL },
-		{ "call me", "CZ", NULL }, { "604893825604893825604", "CZ", NULL } };
+		{ "call me", "CZ", NULL }, { "604893825604893825604", "CZ", NULL },
+		{ "+43 6082", "", NULL } };
 	_cleanup_(arena_freep) struct arena *a = arena_new();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *e164 = NULL, *why = NULL;

@@ -47,6 +47,8 @@ static enum phone_fault parse(const char *number, const char *region, char *out)
 	}
 	std::string e164;
 	util->Format(parsed, PhoneNumberUtil::E164, &e164);
+	if (e164.size() < PHONE_E164_MIN)
+		return PHONE_TOO_SHORT;
 	if (e164.size() >= PHONE_E164_SIZE)
 		return PHONE_TOO_LONG;
 	std::memcpy(out, e164.c_str(), e164.size() + 1);

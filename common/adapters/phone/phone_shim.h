@@ -15,7 +15,8 @@ enum phone_fault {
 	PHONE_NOT_POSSIBLE
 };
 
-enum { PHONE_E164_SIZE = 24 };
+/* E.164 allows fifteen digits; fewer than seven reach nobody from abroad. As FORMAT_E164 has it. */
+enum { PHONE_E164_MIN = 1 + 7, PHONE_E164_SIZE = 1 + 15 + 1 };
 
 /* out gets the number in E.164, NUL-terminated. */
 enum phone_fault phone_shim_parse(
