@@ -832,12 +832,14 @@ static void a_wrong_password_is_survived_until_it_is_right(void **state)
 	struct fixture *f = *state;
 
 	nats_server_stop(f->server);
+	run_until(f, is_down);
 	nats_server_set_password(f->server, "other");
 	nats_server_start(f->server);
 	assert_false(run_for(f, is_up, 2500000)); /* nats.c gives up after the second refusal */
 	reopen_at(f, nats_server_url(f->server));
 	run_until(f, is_up);
 	nats_server_stop(f->server);
+	run_until(f, is_down);
 	nats_server_set_password(f->server, "third");
 	nats_server_start(f->server);
 	assert_false(run_for(f, is_up, 2500000));
