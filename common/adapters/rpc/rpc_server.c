@@ -235,8 +235,8 @@ static void wait_for(struct event *e)
 }
 
 /*
- * Until gRPC has no connection left, or for the grace time. gRPC tells clients to go and waits up to
- * 20 s for each to say that it has read it, which one that only holds its connection never does;
+ * Until gRPC has no connection left, or for the grace time. gRPC tells clients to go and waits up
+ * to 20 s for each to say that it has read it, which one that only holds its connection never does;
  * when no call has run for a while, nobody is left to wait for. False if there still are
  * connections.
  */
