@@ -18,7 +18,8 @@
 #include "base/uuid.h"
 #include "tests/support/nats.h"
 
-enum { MAX_SEEN = 20000, PATIENCE_S = 20, BATCH = 256, PUBLISH_TIMEOUT_MS = 5000 };
+/* patience: longer than the broker waits for an acknowledgement before it delivers again (30 s) */
+enum { MAX_SEEN = 20000, PATIENCE_S = 45, BATCH = 256, PUBLISH_TIMEOUT_MS = 5000 };
 
 struct seen {
 	int resource,
